@@ -1,0 +1,87 @@
+"""Where a service is, which slice of it a test has, and how its start went."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+from urllib.parse import quote, urlencode
+
+from pydantic import Field
+
+from harness.models.base import Frozen
+
+
+class Endpoint(Frozen):
+    """The address and the credentials of a running service; all that a client needs.
+
+    `options` holds what only one role knows: `scheme`, `region`, the folder of a Spark warehouse.
+    `secrets` names the fields and options whose values are redacted in logs and reports.
+    """
+
+    role: str
+    engine: str
+    host: str = "127.0.0.1"
+    port: int
+    user: str | None = None
+    password: str | None = None
+    options: dict[str, str] = Field(default_factory=dict)
+    secrets: tuple[str, ...] = ("password",)
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Slice(Frozen):
+    """One namespace's part of a service: logical names and what they are called there.
+
+    `names` maps a kind (`database`, `bucket`, `topic`, `group`, `warehouse`) to {logical: physical}. A slice without a
+    prefix is the whole service, with every name as it is written.
+    """
+
+    prefix: str = ""
+    names: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+    def physical(self, kind: str, logical: str) -> str:
+        """Return the name to use in the store; raises KeyError for a name that the environment does not declare."""
+        return self.names[kind][logical]
+
+    def logical(self, kind: str, physical: str) -> str:
+        """Return the name as the environment writes it; a name that no namespace made stands for itself."""
+        back = {here: there for there, here in self.names.get(kind, {}).items()}
+        return back.get(physical, physical.removeprefix(self.prefix))
+
+
+class Connection(Frozen):
+    """An Airflow connection, as plain data."""
+
+    conn_type: str
+    host: str | None = None
+    login: str | None = None
+    password: str | None = None
+    schema_: str | None = Field(default=None, alias="schema")
+    port: int | None = None
+    extra: dict[str, object] = Field(default_factory=dict)
+
+    def as_json(self) -> str:
+        """Render the value of an `AIRFLOW_CONN_*` variable (JSON form, Airflow's "Managing Connections")."""
+        return json.dumps(self.model_dump(by_alias=True, exclude_none=True), sort_keys=True)
+
+    def as_url(self) -> str:
+        """Render `type://login:password@host:port/schema?extra`, for people and for libraries that want a URL."""
+        login = quote(self.login or "", safe="")
+        secret = f":{quote(self.password, safe='')}" if self.password else ""
+        at = "@" if login or secret else ""
+        port = f":{self.port}" if self.port else ""
+        query = f"?{urlencode({k: v for k, v in self.extra.items()})}" if self.extra else ""
+        return f"{self.conn_type}://{login}{secret}{at}{self.host or ''}{port}/{self.schema_ or ''}{query}"
+
+
+class ServiceEvent(Frozen):
+    """One step of a service's life, for progress displays."""
+
+    service: str
+    engine: str
+    phase: Literal["starting", "ready", "failed", "stopping", "stopped"]
+    seconds: float = 0.0
+    detail: str = ""

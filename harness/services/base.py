@@ -1,0 +1,84 @@
+"""What every role offers to a client, whatever engine serves it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from harness.environment.spec import ConnectionSpec, ServiceSpec
+from harness.models.service import Connection, Endpoint, Slice
+from harness.models.snapshot import Dataset
+
+S = TypeVar("S", bound=ServiceSpec)
+
+
+class Service(ABC, Generic[S]):
+    """A client's view of one service: an address, and the slice of it that belongs to one namespace.
+
+    Objects are cheap and hold no connection open unless `client` was asked for. They are rebuilt in every process from
+    plain data, so that the service itself can live behind a socket.
+
+    Args:
+        name: its name in the environment.
+        spec: what the environment says about it.
+        endpoint: where it is.
+        slice: the namespace's part of it; by default all of it, under its logical names.
+    """
+
+    role: ClassVar[str]
+    spec_type: ClassVar[type[ServiceSpec]]
+    #: engine name -> "module:Class" of the Engine; imported when it is first started
+    engines: ClassVar[Mapping[str, str]]
+
+    def __init__(self, name: str, spec: S, endpoint: Endpoint, slice: Slice | None = None) -> None:
+        self.name = name
+        self.spec = spec
+        self.endpoint = endpoint
+        self.slice = slice or self.whole()
+
+    @abstractmethod
+    def whole(self) -> Slice:
+        """Return the slice that maps every declared name to itself."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Do one real round trip (a query, a put and get, a produce and consume); raise whatever goes wrong."""
+
+    def wire(self, peers: Mapping[str, Service[Any]]) -> None:  # noqa: B027 - optional by design
+        """Tell the running service where the others are; called once, when all are ready, before `prepare`."""
+
+    def prepare(self) -> None:  # noqa: B027 - a role may have nothing to create
+        """Create what the environment declares (databases, buckets, topics) under its physical names; idempotent."""
+
+    @abstractmethod
+    def open(self, prefix: str) -> Slice:
+        """Make an isolated slice whose physical names carry `prefix` (letters and digits, at most 12), and return it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Remove this slice's things from the store; idempotent, and safe when someone is still connected."""
+
+    @property
+    @abstractmethod
+    def client(self) -> Any:
+        """The field's own client, connected to this slice; made at first use, and again after a fork."""
+
+    @abstractmethod
+    def connection(self, spec: ConnectionSpec) -> Connection:
+        """Return the Airflow connection for a `connections:` entry that names this service."""
+
+    def environ(self) -> dict[str, str]:
+        """Return the variables by which the field's own tools find it (PGHOST, AWS_ENDPOINT_URL, ...)."""
+        return {}
+
+    def snapshot(self) -> list[Dataset]:
+        """Return the content of this slice; a role without content has none."""
+        return []
+
+    def attach_hint(self) -> str | None:
+        """Return the command by which a person looks into this slice (psql ..., aws ... s3 ls)."""
+        return None
+
+    def release(self) -> None:  # noqa: B027 - a role may hold nothing
+        """Close the client that this object opened, if any."""
