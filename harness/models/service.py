@@ -85,3 +85,12 @@ class ServiceEvent(Frozen):
     phase: Literal["starting", "ready", "failed", "stopping", "stopped"]
     seconds: float = 0.0
     detail: str = ""
+
+
+class ServiceRef(Frozen):
+    """All that a process needs to talk to a service of a running session; it travels as JSON."""
+
+    role: str
+    spec: dict[str, object]
+    endpoint: Endpoint
+    slice: Slice
