@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from harness.environment.spec import ConnectionSpec, ServiceSpec
@@ -72,8 +72,12 @@ class Service(ABC, Generic[S]):
         """Return the variables by which the field's own tools find it (PGHOST, AWS_ENDPOINT_URL, ...)."""
         return {}
 
-    def snapshot(self) -> list[Dataset]:
-        """Return the content of this slice; a role without content has none."""
+    def snapshot(self, volatile: Mapping[str, Collection[str]] | None = None) -> list[Dataset]:
+        """Return the content of this slice; a role without content has none.
+
+        Args:
+            volatile: dataset name -> columns to leave out of the fingerprints.
+        """
         return []
 
     def attach_hint(self) -> str | None:

@@ -5,7 +5,9 @@ The first line each side sends is its greeting; a client of another version lear
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
 import socket
 import threading
 from pathlib import Path
@@ -91,25 +93,37 @@ class Channel:
             line = self._reader.readline()
         except TimeoutError:
             raise
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ChannelClosed(f"the other side hung up: {error}") from error
         if not line:
             raise ChannelClosed("the other side hung up")
         message: Message = json.loads(line)
         return message
 
+    def peer(self, option: int, size: int) -> bytes:
+        """Return a socket option about the other side, for example SO_PEERCRED."""
+        return self._socket.getsockopt(socket.SOL_SOCKET, option, size)
+
+    def hung_up(self) -> bool:
+        """Tell whether the other side closed, without reading anything it sent."""
+        readable, _, _ = select.select([self._socket], [], [], 0)
+        try:
+            return bool(readable) and not self._socket.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
+
     def close(self) -> None:
         """Hang up; idempotent."""
         # shutdown first: the reader holds the file descriptor too, and the peer must see the end now
-        try:
+        with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._reader.close()
         self._socket.close()
 
     def __enter__(self) -> Channel:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -1,0 +1,296 @@
+"""The process that owns the services of one session: it starts them, lends them, and stops them with the last lease.
+
+A lease is an open connection that has attached. The kernel closes it when its process dies, however it dies, so
+nothing needs to be counted down by anybody who might not get the chance.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.engines.jars import cache_dir
+from harness.environment.spec import ServiceSpec
+from harness.errors import HarnessError, ServiceError
+from harness.models.service import ServiceEvent
+from harness.services.registry import service_type
+from harness.session import reaper, records
+from harness.session.fleet import Fleet
+from harness.session.lending import Lending
+from harness.session.wire import Channel, ChannelClosed, Message
+
+FIRST_LEASE_WITHIN = 20.0
+"""Seconds that a new daemon waits for the client that started it."""
+
+
+@dataclass
+class Lease:
+    """Who uses the session: one open connection."""
+
+    pid: int
+    command: str
+    since: float
+    namespaces: set[str] = field(default_factory=set)
+
+
+class Daemon:
+    """One session: its services, its leases, and the clock that runs when nobody holds one.
+
+    Args:
+        record: who this session is.
+        order: what the client asked for: `{"services": {name: {"role", "spec"}}}`.
+    """
+
+    def __init__(self, record: records.SessionRecord, order: Message) -> None:
+        self.record = record
+        self._order = order
+        self._changed = threading.Condition()
+        self._events: list[ServiceEvent] = []
+        self._ready = False
+        self._failure: HarnessError | None = None
+        self._leases: dict[int, Lease] = {}
+        self._keep = 0.0
+        self._idle_since: float | None = time.monotonic()
+        self._had_lease = False
+        self._over = threading.Event()
+        self._fleet = self._make_fleet()
+        self._lending = Lending(self._fleet, record)
+
+    def _make_fleet(self) -> Fleet:
+        specs: dict[str, tuple[str, ServiceSpec]] = {}
+        for name, entry in self._order["services"].items():
+            specs[name] = (entry["role"], service_type(entry["role"]).spec_type.model_validate(entry["spec"]))
+        return Fleet(
+            specs,
+            folder=self.record.folder,
+            cache=cache_dir(),
+            project=Path(self.record.project),
+            session=self.record.id,
+        )
+
+    # -- life
+
+    def run(self) -> None:
+        """Serve until the last lease is gone and its keep has run out, or a signal comes."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(self.record.socket))
+        listener.listen(64)
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(signum, lambda *_: self._over.set())
+        records.write_record(self.record)
+        print("listening", flush=True)  # noqa: T201 - the client that started this process waits for the line
+        sys.stdout.close()
+        _thread(self._start_services, "start")
+        _thread(lambda: self._accept(listener), "accept")
+        _thread(self._guard_reaper, "reaper")
+        self._wait_for_the_end()
+        listener.close()
+        self._stop()
+
+    def _start_services(self) -> None:
+        try:
+            self._fleet.start(self._publish)
+        except HarnessError as error:
+            self._settle(error)
+        except Exception as error:  # noqa: BLE001 - a client must learn of it, whatever it is
+            self._settle(ServiceError(f"the session could not be started: {type(error).__name__}: {error}"))
+        else:
+            self._settle(None)
+
+    def _settle(self, failure: HarnessError | None) -> None:
+        with self._changed:
+            self._failure = failure
+            self._ready = True
+            self._changed.notify_all()
+
+    def _publish(self, event: ServiceEvent) -> None:
+        with self._changed:
+            self._events.append(event)
+            self._changed.notify_all()
+
+    def _wait_for_the_end(self) -> None:
+        while not self._over.wait(0.1):
+            with self._changed:
+                idle = self._idle_since
+            patience = self._keep if self._had_lease else FIRST_LEASE_WITHIN
+            if idle is not None and time.monotonic() - idle > patience:
+                return
+
+    def _guard_reaper(self) -> None:
+        # should the reaper itself be killed, another takes its place
+        while not self._over.is_set():
+            watcher = subprocess.Popen(
+                [sys.executable, "-m", "harness.session.reaper", self.record.id],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            watcher.wait()
+
+    def _stop(self) -> None:
+        self._over.set()
+        (self.record.folder / "record.json").unlink(missing_ok=True)
+        self._lending.stop()
+        self._fleet.stop()
+        reaper.reap(self.record.id, spare=(os.getpid(),))
+        # threads may still hang in a service's start: nothing of theirs is left to be waited for
+        os._exit(0)
+
+    # -- clients
+
+    def _accept(self, listener: socket.socket) -> None:
+        while not self._over.is_set():
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            _thread(lambda sock=sock: self._serve(sock), "client")  # type: ignore[misc]
+
+    def _serve(self, sock: socket.socket) -> None:
+        channel = Channel(sock)
+        lease_id = id(channel)
+        try:
+            channel.greet()
+            while True:
+                self._answer(channel, lease_id, channel.receive())
+        except (ChannelClosed, json.JSONDecodeError, HarnessError):
+            channel.close()
+        finally:
+            self._end_lease(lease_id)
+
+    def _answer(self, channel: Channel, lease_id: int, request: Message) -> None:
+        verbs: dict[str, Callable[[], Message]] = {
+            "attach": lambda: self._attach(channel, lease_id, request),
+            "open": lambda: self._open(lease_id, request),
+            "close": lambda: self._close(lease_id, request),
+            "retain": lambda: self._retain(lease_id, request),
+            "forkserver": lambda: {"address": str(self._lending.fork_server())},
+            "health": lambda: {"health": [one.model_dump() for one in self._fleet.health()]},
+            "status": self._status,
+            "stop": self._end,
+        }
+        try:
+            channel.send({"ok": True, **verbs[request["do"]]()})
+        except ChannelClosed:
+            raise
+        except ServiceError as error:
+            parts = {"role": error.role, "engine": error.engine, "log": list(error.log)}
+            channel.send(
+                {"ok": False, "kind": type(error).__name__, "message": error.message, "hint": error.hint, **parts}
+            )
+        except Exception as error:  # noqa: BLE001 - one client's trouble must not end the others' session
+            channel.send(
+                {"ok": False, "kind": "ServiceError", "message": f"{type(error).__name__}: {error}", "hint": None}
+            )
+
+    def _attach(self, channel: Channel, lease_id: int, request: Message) -> Message:
+        with self._changed:
+            if self._over.is_set():
+                raise ChannelClosed("this session is ending")
+            self._leases[lease_id] = Lease(peer_pid(channel), request.get("command", ""), time.time())
+            self._keep = max(self._keep, float(request.get("keep") or 0))
+            self._had_lease = True
+            self._idle_since = None
+        if request.get("fork_server"):
+            self._lending.fork_server_soon()
+        sent = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ready or len(self._events) > sent, timeout=0.2)
+                fresh, ready = self._events[sent:], self._ready
+            if channel.hung_up():
+                raise ChannelClosed("the client went away")
+            for event in fresh:
+                channel.send({"event": event.model_dump()})
+            sent += len(fresh)
+            if ready and sent == len(self._events):
+                break
+        if self._failure is not None:
+            raise self._failure
+        return {"session": self.record.id, "services": self._lending.refs(), "seconds": self._fleet.seconds}
+
+    def _end_lease(self, lease_id: int) -> None:
+        with self._changed:
+            lease = self._leases.pop(lease_id, None)
+        if lease is None:
+            return
+        for name in lease.namespaces:
+            self._lending.close(name)
+        with self._changed:
+            if not self._leases:
+                self._idle_since = time.monotonic()
+
+    def _open(self, lease_id: int, request: Message) -> Message:
+        name, services = self._lending.open(request.get("name"))
+        if request.get("name") is None:
+            self._leases[lease_id].namespaces.add(name)
+        return {"name": name, "services": services}
+
+    def _close(self, lease_id: int, request: Message) -> Message:
+        self._lending.close(request["name"])
+        self._leases[lease_id].namespaces.discard(request["name"])
+        return {}
+
+    def _retain(self, lease_id: int, request: Message) -> Message:
+        """Let a namespace outlive its lease, and the session with it for `keep` seconds of nobody's interest."""
+        self._leases[lease_id].namespaces.discard(request["name"])
+        self._keep = max(self._keep, float(request["keep"]))
+        return {}
+
+    def _status(self) -> Message:
+        with self._changed:
+            leases = [
+                {
+                    "pid": lease.pid,
+                    "command": lease.command,
+                    "since": lease.since,
+                    "namespaces": sorted(lease.namespaces),
+                }
+                for lease in self._leases.values()
+            ]
+            idle = None if self._idle_since is None else time.monotonic() - self._idle_since
+        return {
+            "leases": leases,
+            "idle": idle,
+            "keep": self._keep,
+            "ready": self._ready and self._failure is None,
+            "memory": self._lending.memory(),
+            "seconds": self._fleet.seconds,
+        }
+
+    def _end(self) -> Message:
+        self._over.set()
+        return {}
+
+
+def peer_pid(channel: Channel) -> int:
+    """Return the process id at the other end of the connection, or 0 where the system does not tell."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return 0
+    data = channel.peer(socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", data)[0])
+
+
+def _thread(work: Callable[[], object], name: str) -> None:
+    threading.Thread(target=work, name=name, daemon=True).start()
+
+
+def main() -> None:
+    """Run the session whose order comes on standard input as JSON: {"record": ..., "services": ...}."""
+    order = json.load(sys.stdin)
+    record = records.SessionRecord.model_validate({**order["record"], "pid": os.getpid()})
+    Daemon(record, order).run()
+
+
+if __name__ == "__main__":
+    main()

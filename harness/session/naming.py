@@ -1,0 +1,46 @@
+"""Turns an environment's `airflow:` block into process environment, with the names of one namespace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from harness.environment.spec import ConnectionSpec, EnvironmentSpec, NameRef
+from harness.models.service import Connection
+from harness.services.base import Service
+
+
+def airflow_environ(spec: EnvironmentSpec, services: Mapping[str, Service[Any]]) -> dict[str, str]:
+    """Return everything that a task or a tool of this environment must find in its process environment.
+
+    Connections and variables in Airflow's own form (AIRFLOW_CONN_*, AIRFLOW_VAR_*), then the settings by which the
+    services' own tools find them, then what `airflow.environ` adds.
+    """
+    environ: dict[str, str] = {}
+    for service in services.values():
+        environ |= service.environ()
+    for name, connection in spec.airflow.connections.items():
+        environ[f"AIRFLOW_CONN_{name.upper()}"] = resolve_connection(connection, services).as_json()
+    for name, value in spec.airflow.variables.items():
+        environ[f"AIRFLOW_VAR_{name.upper()}"] = resolve_variable(value, services)
+    return environ | spec.airflow.environ
+
+
+def resolve_connection(spec: ConnectionSpec, services: Mapping[str, Service[Any]]) -> Connection:
+    """Return the connection, asking its service for the coordinates when it names one."""
+    if spec.service is not None:
+        return services[spec.service].connection(spec)
+    fields = spec.model_dump(by_alias=True, exclude={"service", "database", "bucket", "app"}, exclude_none=True)
+    return Connection.model_validate(fields)
+
+
+def resolve_variable(value: NameRef | Any, services: Mapping[str, Service[Any]]) -> str:
+    """Return the variable's text: a physical name for a reference, JSON for anything that is not a string."""
+    if isinstance(value, NameRef):
+        slice = services[value.service].slice
+        for kind in ("bucket", "topic", "database"):
+            logical = getattr(value, kind)
+            if logical is not None:
+                return slice.physical(kind, logical)
+    return value if isinstance(value, str) else json.dumps(value)

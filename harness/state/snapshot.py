@@ -1,0 +1,68 @@
+"""What the stores of one namespace hold at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
+from typing import Any
+
+from harness.environment.spec import DagSpec
+from harness.models.base import Frozen
+from harness.models.snapshot import Dataset
+from harness.services.base import Service
+
+Volatile = Mapping[str, Mapping[str, Collection[str]]]
+"""service -> dataset -> columns that may differ from run to run, and are left out of the fingerprint."""
+
+
+class Snapshot(Frozen):
+    """The datasets of a namespace, by service and logical name."""
+
+    datasets: tuple[Dataset, ...] = ()
+
+    def __iter__(self) -> Iterator[Dataset]:  # type: ignore[override]
+        return iter(self.datasets)
+
+    def get(self, name: str, service: str | None = None) -> Dataset | None:
+        """Return the dataset of that name (of that service, when two have one), or None."""
+        return next((one for one in self.datasets if one.name == name and service in (None, one.service)), None)
+
+    def only(self, dag: DagSpec) -> Snapshot:
+        """Return what the DAG publishes: its declared outputs, or all but its staging where it declares none."""
+        return Snapshot(datasets=tuple(one for one in self.datasets if is_output(one, dag)))
+
+
+def snapshot(services: Mapping[str, Service[Any]], volatile: Volatile | None = None) -> Snapshot:
+    """Read all stores, at the same time, into fingerprints.
+
+    Args:
+        services: the services of one namespace.
+        volatile: columns to leave out.
+    """
+    left_out = volatile or {}
+
+    def read(service: Service[Any]) -> list[Dataset]:
+        return service.snapshot(volatile=left_out.get(service.name, {}))
+
+    with ThreadPoolExecutor(max_workers=max(len(services), 1)) as pool:
+        found = [dataset for datasets in pool.map(read, services.values()) for dataset in datasets]
+    return Snapshot(datasets=tuple(sorted(found, key=lambda one: (one.service, one.name))))
+
+
+def is_output(dataset: Dataset, dag: DagSpec) -> bool:
+    """Tell whether the DAG publishes this dataset (design: `outputs`, without `staging`)."""
+    if _named(dataset, dag.staging):
+        return False
+    return not dag.outputs or _named(dataset, dag.outputs)
+
+
+def _named(dataset: Dataset, patterns: Mapping[str, list[str]]) -> bool:
+    return any(_matches(dataset.name, pattern) for pattern in patterns.get(dataset.service, []))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Match as a user writes it: a folder (`lake/gold/`), a name, a glob; a bare table name means any database."""
+    if pattern.endswith("/"):
+        return name.startswith(pattern) or name == pattern.rstrip("/")
+    return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[2], pattern)
