@@ -31,6 +31,11 @@ class Endpoint(Frozen):
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
+    def secret_values(self) -> tuple[str, ...]:
+        """Return the texts that must never be shown."""
+        named = (getattr(self, name, None) or self.options.get(name) for name in self.secrets)
+        return tuple(value for value in named if value)
+
 
 class Slice(Frozen):
     """One namespace's part of a service: logical names and what they are called there.

@@ -45,15 +45,15 @@ class Service(ABC, Generic[S]):
     def ping(self) -> None:
         """Do one real round trip (a query, a put and get, a produce and consume); raise whatever goes wrong."""
 
-    def wire(self, peers: Mapping[str, Service[Any]]) -> None:  # noqa: B027 - optional by design
+    def wire(self, peers: Mapping[str, Service[Any]]) -> None:
         """Tell the running service where the others are; called once, when all are ready, before `prepare`."""
 
-    def prepare(self) -> None:  # noqa: B027 - a role may have nothing to create
+    def prepare(self) -> None:
         """Create what the environment declares (databases, buckets, topics) under its physical names; idempotent."""
 
     @abstractmethod
     def open(self, prefix: str) -> Slice:
-        """Make an isolated slice whose physical names carry `prefix` (letters and digits, at most 12), and return it."""
+        """Make an isolated slice whose physical names carry `prefix` (at most 12 letters and digits), and return it."""
 
     @abstractmethod
     def close(self) -> None:
@@ -84,5 +84,5 @@ class Service(ABC, Generic[S]):
         """Return the command by which a person looks into this slice (psql ..., aws ... s3 ls)."""
         return None
 
-    def release(self) -> None:  # noqa: B027 - a role may hold nothing
+    def release(self) -> None:
         """Close the client that this object opened, if any."""

@@ -234,7 +234,8 @@ def launch(environment: Environment, key: str) -> records.SessionRecord:
             env={**os.environ, records.SESSION_VARIABLE: session},
             start_new_session=True,
         )
-    assert process.stdin and process.stdout
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(order.encode())
     process.stdin.close()
     if process.stdout.readline().strip() != b"listening":
@@ -281,20 +282,31 @@ def _wait_unless_held(record: records.SessionRecord, within: float = 15.0) -> No
         time.sleep(0.05)
 
 
+def request(record: records.SessionRecord, do: str, **parts: object) -> Message:
+    """Ask a daemon one question without holding a lease.
+
+    Raises:
+        ServiceError: it does not answer, or answers with an error.
+    """
+    with Channel.connect(record.socket, within=2.0) as channel:
+        channel.send({"do": do, **parts})
+        try:
+            return checked(channel.receive(within=5.0))
+        except TimeoutError as error:
+            raise ServiceError(f"session {record.id} does not answer", hint="end it with 'harness down'") from error
+
+
 def status_of(record: records.SessionRecord) -> Message | None:
     """Ask a daemon who holds it, since when, and how much memory it uses; None when it does not answer."""
     try:
-        with Channel.connect(record.socket, within=2.0) as channel:
-            channel.send({"do": "status"})
-            return channel.receive(within=5.0)
-    except (ServiceError, TimeoutError):
+        return request(record, "status")
+    except ServiceError:
         return None
 
 
 def stop(record: records.SessionRecord, within: float = 20.0) -> None:
     """End a session, whoever holds it, and wait until nothing of it is left."""
-    with contextlib.suppress(ServiceError, TimeoutError), Channel.connect(record.socket) as channel:
-        channel.send({"do": "stop"})
-        channel.receive(within=5.0)
+    with contextlib.suppress(ServiceError):
+        request(record, "stop")
     _wait_for_end(record, within)
     reaper.reap(record.id)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -176,6 +176,7 @@ class Daemon:
             "retain": lambda: self._retain(lease_id, request),
             "forkserver": lambda: {"address": str(self._lending.fork_server())},
             "health": lambda: {"health": [one.model_dump() for one in self._fleet.health()]},
+            "log": lambda: self._log(request["service"]),
             "status": self._status,
             "stop": self._end,
         }
@@ -203,21 +204,25 @@ class Daemon:
             self._idle_since = None
         if request.get("fork_server"):
             self._lending.fork_server_soon()
-        sent = 0
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._ready or len(self._events) > sent, timeout=0.2)
-                fresh, ready = self._events[sent:], self._ready
-            if channel.hung_up():
-                raise ChannelClosed("the client went away")
-            for event in fresh:
-                channel.send({"event": event.model_dump()})
-            sent += len(fresh)
-            if ready and sent == len(self._events):
-                break
+        for event in self._events_until_ready(channel):
+            channel.send({"event": event.model_dump()})
         if self._failure is not None:
             raise self._failure
         return {"session": self.record.id, "services": self._lending.refs(), "seconds": self._fleet.seconds}
+
+    def _events_until_ready(self, channel: Channel) -> Iterator[ServiceEvent]:
+        """Yield every event of the start, from the first, to a client that may come late or leave early."""
+        sent = 0
+        ready = False
+        while not (ready and sent == len(self._events)):
+            with self._changed:
+                if not self._ready and len(self._events) == sent:
+                    self._changed.wait(timeout=0.2)
+                fresh, ready = self._events[sent:], self._ready
+            if channel.hung_up():
+                raise ChannelClosed("the client went away")
+            yield from fresh
+            sent += len(fresh)
 
     def _end_lease(self, lease_id: int) -> None:
         with self._changed:
@@ -267,6 +272,12 @@ class Daemon:
             "memory": self._lending.memory(),
             "seconds": self._fleet.seconds,
         }
+
+    def _log(self, service: str) -> Message:
+        running = self._fleet.running.get(service)
+        path = self.record.log if service == "daemon" else running.log_path() if running else None
+        secrets = [secret for one in self._fleet.running.values() for secret in one.endpoint.secret_values()]
+        return {"path": str(path) if path else None, "secrets": secrets}
 
     def _end(self) -> Message:
         self._over.set()

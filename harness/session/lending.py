@@ -102,7 +102,7 @@ class Lending:
     def _start_fork_server(self) -> ForkServer:
         folder = self._record.folder / "forkserver"
         folder.mkdir(mode=0o700)
-        roles = {service for service in self._fleet.specs}
+        roles = {role for role, _ in self._fleet.specs.values()}
         preload = tuple(module for role, module in PRELOAD.items() if role in roles)
         return ForkServer.start(folder=folder, preload=preload)
 
