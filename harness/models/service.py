@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Literal
-from urllib.parse import quote, urlencode
 
 from pydantic import Field
 
@@ -71,15 +70,6 @@ class Connection(Frozen):
     def as_json(self) -> str:
         """Render the value of an `AIRFLOW_CONN_*` variable (JSON form, Airflow's "Managing Connections")."""
         return json.dumps(self.model_dump(by_alias=True, exclude_none=True), sort_keys=True)
-
-    def as_url(self) -> str:
-        """Render `type://login:password@host:port/schema?extra`, for people and for libraries that want a URL."""
-        login = quote(self.login or "", safe="")
-        secret = f":{quote(self.password, safe='')}" if self.password else ""
-        at = "@" if login or secret else ""
-        port = f":{self.port}" if self.port else ""
-        query = f"?{urlencode({k: v for k, v in self.extra.items()})}" if self.extra else ""
-        return f"{self.conn_type}://{login}{secret}{at}{self.host or ''}{port}/{self.schema_ or ''}{query}"
 
 
 class ServiceEvent(Frozen):
