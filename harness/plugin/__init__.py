@@ -1,1 +1,183 @@
-""""""
+"""The pytest plugin: environments as parameters, services and DAG runs as fixtures.
+
+Nothing heavy is imported here: pytest loads this module in every project that has the harness installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.api import Session
+    from harness.environment import Environment
+    from harness.models.run import RunReport
+    from harness.session.client import Namespace
+
+RUNS: pytest.StashKey[list[RunReport]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options by which a project names its environments and folders."""
+    group = parser.getgroup("harness", "Airflow pipelines on real services")
+    group.addoption(
+        "--env",
+        action="append",
+        metavar="NAME",
+        help="environment to test on; repeat it for a matrix (default: the ini option harness_env)",
+    )
+    group.addoption("--environments", metavar="DIR", help="folder of the environment files")
+    group.addoption("--dags", metavar="DIR", help="folder of the DAG files")
+    parser.addini("harness_env", "environments to test on when --env is not given", type="args", default=["dev"])
+    parser.addini("harness_environments", "folder of the environment files", default="environments")
+    parser.addini("harness_dags", "folder of the DAG files", default="dags")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    config.addinivalue_line("markers", "stages(name, ...): run this test only on environments of these stages")
+    config.addinivalue_line(
+        "markers",
+        "needs(feature, ...): skip unless the environment has the role ('kafka') or feature ('s3:versioning')",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that uses an environment once for each environment asked for."""
+    if "environment_name" in metafunc.fixturenames:
+        names = metafunc.config.getoption("--env") or metafunc.config.getini("harness_env")
+        metafunc.parametrize("environment_name", list(dict.fromkeys(names)), scope="session")
+
+
+@pytest.fixture(scope="session")
+def environments_folder(pytestconfig: pytest.Config) -> Path:
+    """Folder of the environment files."""
+    return _folder(pytestconfig, "environments")
+
+
+@pytest.fixture(scope="session")
+def dags_folder(pytestconfig: pytest.Config) -> Path:
+    """Folder of the DAG files."""
+    return _folder(pytestconfig, "dags")
+
+
+@pytest.fixture(scope="session")
+def environment(environment_name: str, environments_folder: Path) -> Environment:
+    """The environment under test, resolved and checked."""
+    from harness.environment import Environment
+
+    return Environment.load(environment_name, folder=environments_folder)
+
+
+@pytest.fixture(scope="session")
+def harness_session(environment: Environment, dags_folder: Path) -> Iterator[Session]:
+    """The environment's services, started once and shared by all tests, workers and sessions that want the same."""
+    from harness.api import Session
+
+    with Session(environment, dags=dags_folder) as session:
+        yield session
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest, harness_session: Session) -> Iterator[Namespace]:
+    """This test's own slice of every service; removed when the test ends."""
+    with harness_session.namespace() as opened:
+        yield opened
+
+
+@pytest.fixture
+def postgres(namespace: Namespace) -> Any:
+    """The Postgres of this test: `.client` is a psycopg connection to its first database."""
+    return _service(namespace, "postgres")
+
+
+@pytest.fixture
+def s3(namespace: Namespace) -> Any:
+    """The object store of this test: `.client` is a boto3 client."""
+    return _service(namespace, "s3")
+
+
+@pytest.fixture
+def kafka(namespace: Namespace) -> Any:
+    """The broker of this test: `.client` makes confluent_kafka producers and consumers."""
+    return _service(namespace, "kafka")
+
+
+@pytest.fixture
+def http(namespace: Namespace) -> Any:
+    """The synthetic upstream systems: `.client` is an httpx client."""
+    return _service(namespace, "http")
+
+
+@pytest.fixture
+def spark(namespace: Namespace) -> Any:
+    """A SparkSession of this test on the resident driver."""
+    return _service(namespace, "spark").client
+
+
+@pytest.fixture
+def run_dag(request: pytest.FixtureRequest, harness_session: Session, namespace: Namespace) -> Callable[..., RunReport]:
+    """Run a DAG in this test's namespace: `run_dag("orders", date="2026-01-02")`; arguments as for `Session.run`.
+
+    When the test fails, the task table, what changed in the stores and the failed tasks' logs are in its report.
+    """
+
+    def run(dag_id: str, **options: Any) -> RunReport:
+        report = harness_session.run(dag_id, namespace=namespace, **options)
+        request.node.stash.setdefault(RUNS, []).append(report)
+        return report
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def dag_bag(dags_folder: Path) -> Any:
+    """Airflow's DagBag of the project's DAG folder, without Airflow's examples; parsed in this process."""
+    from harness._compat.dagbag import load_dag_bag
+
+    return load_dag_bag(dags_folder)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose markers do not allow it on this environment, before anything is started for it."""
+    spec = getattr(item, "callspec", None)
+    if spec is None or "environment_name" not in spec.params:
+        return
+    from harness.plugin.needs import reason_to_skip
+
+    environment = _load(item.config, spec.params["environment_name"])
+    if reason := reason_to_skip(environment, list(item.iter_markers())):
+        pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Attach the runs of a failing test to its report."""
+    report = yield
+    if call.when == "call" and report.failed:  # type: ignore[attr-defined]
+        from harness.report.text import run_sections
+
+        for run in item.stash.get(RUNS, []):
+            report.sections.extend(run_sections(run))  # type: ignore[attr-defined]
+    return report  # type: ignore[return-value]
+
+
+def _folder(config: pytest.Config, name: str) -> Path:
+    chosen = config.getoption(f"--{name}")
+    return Path(chosen).resolve() if chosen else config.rootpath / config.getini(f"harness_{name}")
+
+
+def _load(config: pytest.Config, name: str) -> Environment:
+    from harness.environment import Environment
+
+    return Environment.load(name, folder=_folder(config, "environments"))
+
+
+def _service(namespace: Namespace, role: str) -> Any:
+    found = [service for service in namespace.services.values() if service.role == role]
+    if not found:
+        pytest.skip(f"this environment has no {role} service")
+    return found[0]

@@ -1,0 +1,136 @@
+"""Shows a run: its tasks while they go; at the end a table of states, what changed in the stores, and the verdict."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from harness.models.run import RunReport, RunResult, TaskResult
+from harness.report.console import console, styled
+from harness.state.diff import count, in_words
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_LOG_LINES = 12
+
+
+def print_report(report: RunReport, *, stderr: bool = False) -> None:
+    """Print the whole result for people."""
+    out = console(stderr=stderr)
+    if report.runs:
+        print_tasks(report, out)
+        _print_outputs(report, out)
+    for run in report.runs:
+        _print_failures(run, out)
+    for service in report.services:
+        if not service.healthy:
+            out.print(f"[red]service {service.service} ({service.engine})[/red] {escape(service.detail)}")
+    runs = [run for group in _by_dag(report).values() for run in group]
+    tasks = sum(len(run.tasks) for run in runs)
+    where = f"{count(len(runs), 'run')}, {count(tasks, 'task')} in {report.seconds:.1f} s"
+    out.print(f"{_verdict(report.verdict)} {report.dag_id}: {where}")
+    for reason in report.reasons:
+        out.print(f"  {escape(reason)}")
+    if report.folder and report.verdict != "pass":
+        out.print(f"  logs and rendered fields: {report.folder}", markup=False)
+
+
+def _verdict(verdict: str) -> str:
+    style = "bold green" if verdict == "pass" else "bold red"
+    return f"[{style}]{verdict.upper()}[/{style}]"
+
+
+def _label(run: RunResult) -> str:
+    if run.logical_date is None:
+        return run.run_id
+    date = run.logical_date
+    return f"{date:%Y-%m-%d}" if (date.hour, date.minute, date.second) == (0, 0, 0) else f"{date:%Y-%m-%d %H:%M}"
+
+
+def print_tasks(report: RunReport, out: Console) -> None:
+    """One row for each task, one column for each run: what differs from date to date stands side by side."""
+    from rich.table import Table
+
+    for dag_id, runs in _by_dag(report).items():
+        table = Table(escape(dag_id), *(_label(run) for run in runs), box=None)
+        for name in dict.fromkeys(task.name for run in runs for task in run.tasks):
+            found = ({task.name: task for task in run.tasks}.get(name) for run in runs)
+            table.add_row(escape(name), *(_cell(task) if task else "" for task in found))
+        out.print(table)
+
+
+def _by_dag(report: RunReport) -> dict[str, list[RunResult]]:
+    """Group the runs, and those that they triggered, by DAG, in the order in which they began."""
+    groups: dict[str, list[RunResult]] = {}
+    waiting = list(report.runs)
+    while waiting:
+        run = waiting.pop(0)
+        groups.setdefault(run.dag_id, []).append(run)
+        waiting.extend(run.triggered)
+    return groups
+
+
+def _cell(task: TaskResult) -> str:
+    parts = [styled(task.state)]
+    if task.seconds is not None:
+        parts.append(f"{task.seconds:.1f} s")
+    if len(task.tries) > 1:
+        parts.append(f"[yellow]{len(task.tries)} tries[/yellow]")
+    if task.declared:
+        parts.append("[dim](declared)[/dim]")
+    return " ".join(parts)
+
+
+def _print_outputs(report: RunReport, out: Console) -> None:
+    """Row counts after each run, for every dataset that some run changed."""
+    from rich.table import Table
+
+    names = {(one.service, one.name): one.kind for run in report.runs for one in run.outputs}
+    counted = {key: kind for key, kind in names.items() if kind != "object"}
+    if not counted:
+        return
+    table = Table("rows after the run", *(_label(run) for run in report.runs), box=None)
+    for key in sorted(counted):
+        last = ""
+        cells = []
+        for run in report.runs:
+            found = next((one for one in run.outputs if (one.service, one.name) == key), None)
+            if found is not None:
+                change = f"+{found.added}" + (f" -{found.removed}" if found.removed else "")
+                last = f"{found.rows_after:,}"
+                cells.append(f"{last} [dim]({change})[/dim]")
+            else:
+                cells.append(f"{last} [dim](same)[/dim]" if last else "")
+        table.add_row(escape(f"{key[0]} {key[1]}"), *cells)
+    out.print(table)
+
+
+def _print_failures(run: RunResult, out: Console) -> None:
+    for task in run.tasks:
+        if task.state != "failed" or task.declared:
+            continue
+        last = task.tries[-1] if task.tries else None
+        error = (last.error if last else None) or "failed"
+        out.print(f"[red]{escape(task.name)}[/red] of {_label(run)}: {escape(error)}")
+        if last and last.log:
+            out.print(f"  log: {last.log}", markup=False)
+    for name, stack in run.stacks.items():
+        out.print(f"[red]{escape(name)}[/red] was here when its time was up:")
+        out.print("\n".join(f"  {line}" for line in stack.splitlines()[-_LOG_LINES:]), markup=False)
+
+
+def changes_in_words(report: RunReport) -> str:
+    """Return one sentence for each difference of each run, for reports of failing tests."""
+    return "\n".join(f"{_label(run)}: {in_words(one)}" for run in report.runs for one in run.outputs)
+
+
+class RunProgress:
+    """Says on standard error which task starts and how it ends; on a terminal the running ones stand in a status line."""
+
+    def __init__(self) -> None:
+        self._console = console()
+        self._lock = threading.Lock()
+        self._running: dict[str, None] = {}
