@@ -1,0 +1,42 @@
+# `make` alone shows what there is. Every target but help, clean and constraints makes the checkout ready first.
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast lint bench build constraints clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## virtual environment, pinned packages, Java, jars; again only when their inputs change
+	@$(PYTHON) scripts/setup.py
+
+demo: setup ## run a pipeline over Kafka, Spark with Delta, S3 and Postgres for three days, and show what came out
+	@$(BIN)/python scripts/demo.py
+
+test: setup ## the whole suite; PYTEST_ARGS adds options
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+test-fast: setup ## what needs neither Spark nor a pipeline; under a minute
+	@$(BIN)/pytest tests/unit -m "not slow" -n 2 $(PYTEST_ARGS)
+
+lint: setup ## style, types, import direction, rules of the repository
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/check_repo.py
+
+bench: setup ## measure the budgets side by side, and write docs/performance.md
+	@$(BIN)/python scripts/bench.py
+
+build: setup ## wheel and source distribution in dist/
+	@$(BIN)/python -m build --installer uv
+
+constraints: ## compile constraints.txt from pyproject.toml; UPGRADE=--upgrade takes the newest
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 $(UPGRADE) \
+		--no-emit-index-url --no-header --no-annotate --quiet --output-file constraints.txt
+
+clean: ## remove what was built here; the user's cache of jars stays
+	rm -rf .venv .stamps .harness .tox dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
