@@ -2,78 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from harness.environment.roles import specify
+from harness.environment.service import (
+    EngineName,
+    EnvironName,
+    HttpSpec,
+    KafkaSpec,
+    ModuleName,
+    Name,
+    Port,
+    PostgresSpec,
+    S3Spec,
+    ServiceSpec,
+    SparkSpec,
+    Target,
+    TopicSpec,
+)
 from harness.models.base import Frozen
 
+__all__ = [
+    "AirflowSpec",
+    "ConnectionSpec",
+    "DagSpec",
+    "DataSpec",
+    "DateRange",
+    "EmptyInterval",
+    "EngineName",
+    "EnvironmentSpec",
+    "GateSpec",
+    "HttpSpec",
+    "KafkaSpec",
+    "NameRef",
+    "PostgresSpec",
+    "ProofsSpec",
+    "S3Spec",
+    "ServiceSpec",
+    "SparkSpec",
+    "Stage",
+    "StateDeclaration",
+    "TopicSpec",
+]
+
 Stage = Literal["dev", "test", "acc", "prod"]
-EngineName = Literal["embedded", "container", "external"]
-
-
-class ServiceSpec(Frozen):
-    """What every service has in common; each role adds its own keys."""
-
-    engine: EngineName = "embedded"
-    start_timeout: PositiveFloat = Field(default=120.0, description="seconds until its first round trip must succeed")
-
-
-class PostgresSpec(ServiceSpec):
-    """A Postgres server and the databases that must be there."""
-
-    databases: list[str] = Field(default_factory=list)
-
-
-class S3Spec(ServiceSpec):
-    """An object store and its buckets."""
-
-    buckets: list[str] = Field(default_factory=list)
-    server: Literal["auto", "moto", "minio"] = Field(default="auto", description="auto: minio when it is on PATH")
-
-
-class TopicSpec(Frozen):
-    """One Kafka topic."""
-
-    partitions: PositiveInt = 1
-    config: dict[str, str] = Field(default_factory=dict)
-
-
-class KafkaSpec(ServiceSpec):
-    """A broker and its topics."""
-
-    topics: dict[str, TopicSpec] = Field(default_factory=dict)
-
-
-class SparkSpec(ServiceSpec):
-    """A resident Spark driver."""
-
-    packages: list[Literal["delta", "kafka", "s3", "postgres"]] = Field(default_factory=list)
-    master: str = "local[2]"
-    conf: dict[str, str] = Field(default_factory=dict)
-
-
-class HttpSpec(ServiceSpec):
-    """Synthetic upstream systems: one ASGI application for each name, as `module:attribute`."""
-
-    apps: dict[str, str] = Field(default_factory=dict)
+Property = Literal[
+    "rerun", "order", "backfill", "atomic", "isolation", "empty", "outage", "resume", "clock", "concurrent", "masked",
+    "deadline", "secrets", "sequence",
+]  # fmt: skip
+TaskState = Literal["success", "failed", "upstream_failed", "skipped", "removed"]
+Reason = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
 class ConnectionSpec(Frozen):
     """An Airflow connection: either to a service of this environment, or with its coordinates."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     service: str | None = None
     database: str | None = None
     bucket: str | None = None
     app: str | None = None
-    conn_type: str | None = None
+    conn_type: str | None = Field(default=None, min_length=1)
     host: str | None = None
     login: str | None = None
     password: str | None = None
     schema_: str | None = Field(default=None, alias="schema")
-    port: int | None = None
+    port: Port | None = None
     extra: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ConnectionSpec:
+        if self.service is None:
+            parts = [kind for kind in ("database", "bucket", "app") if getattr(self, kind) is not None]
+            if parts:
+                raise ValueError(f"{parts[0]!r} belongs to a service; say which with 'service'")
+            if self.conn_type is None:
+                raise ValueError("needs a 'service' of this environment, or a 'conn_type' with its coordinates")
+            return self
+        given = [name for name in ("host", "login", "password", "port") if getattr(self, name) is not None]
+        given += ["schema"] if self.schema_ is not None else []
+        if given:
+            raise ValueError(f"{given[0]!r} comes from the service {self.service!r}; remove one of the two")
+        return self
 
 
 class NameRef(Frozen):
@@ -84,60 +108,105 @@ class NameRef(Frozen):
     topic: str | None = None
     database: str | None = None
 
+    @model_validator(mode="after")
+    def _one_name(self) -> NameRef:
+        named = [kind for kind in ("bucket", "topic", "database") if getattr(self, kind) is not None]
+        if len(named) != 1:
+            found = " and ".join(named) if named else "none"
+            raise ValueError(
+                f"a variable that names a service names one bucket, topic or database of it; found {found}"
+            )
+        return self
+
+
+def _reference_or_json(value: Any, info: ValidationInfo) -> Any:
+    """Take a mapping with `service` for a reference, so that a typo in one is found; such JSON is written as text."""
+    if isinstance(value, Mapping) and "service" in value:
+        return NameRef.model_validate(value, strict=bool((info.context or {}).get("strict")))
+    return value
+
 
 class AirflowSpec(Frozen):
     """What a DAG finds in Airflow."""
 
     mode: Literal["inline", "platform"] = "inline"
-    connections: dict[str, ConnectionSpec] = Field(default_factory=dict)
-    variables: dict[str, NameRef | Any] = Field(default_factory=dict)
-    pools: dict[str, PositiveInt] = Field(default_factory=dict)
-    environ: dict[str, str] = Field(default_factory=dict, description="process environment of every task")
+    connections: dict[Name, ConnectionSpec] = Field(default_factory=dict)
+    variables: dict[Name, Annotated[NameRef | Any, BeforeValidator(_reference_or_json)]] = Field(default_factory=dict)
+    pools: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = Field(default_factory=dict)
+    environ: dict[EnvironName, str] = Field(default_factory=dict, description="process environment of every task")
 
 
 class DataSpec(Frozen):
     """How much data the sources make."""
 
-    volume: Literal["dev", "test", "acc"] = "dev"
-    days: PositiveInt = 3
-    seed: int = 42
+    volume: Literal["dev", "test", "acc"] = Field(default="dev", description="names the source's own count")
+    days: int = Field(default=3, ge=1, le=366)
+    seed: int = Field(default=42, ge=0, le=2**63 - 1)
+
+
+def _calendar_day(value: Any) -> Any:
+    """Dates are text in the file: only `YYYY-MM-DD` is one, where pydantic alone would take seconds since 1970 too."""
+    if not isinstance(value, str):
+        if isinstance(value, date):
+            return value
+        raise ValueError("expected a date such as 2026-01-31")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value[:40]!r} is not a date such as 2026-01-31") from None
+
+
+Day = Annotated[date, BeforeValidator(_calendar_day)]
 
 
 class DateRange(Frozen):
     """Logical dates, both ends included."""
 
-    from_: date = Field(alias="from")
-    to: date
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    from_: Day = Field(alias="from")
+    to: Day
+
+    @model_validator(mode="after")
+    def _forward(self) -> DateRange:
+        if self.from_ > self.to:
+            raise ValueError(f"'from' {self.from_} is after 'to' {self.to}")
+        return self
 
 
 class StateDeclaration(Frozen):
     """Task states that are not a failure, and why."""
 
-    states: list[str]
-    reason: str
+    states: list[TaskState] = Field(min_length=1)
+    reason: Reason
 
 
 class EmptyInterval(Frozen):
     """What a DAG does with an interval that has no input, and why."""
 
     outcome: Literal["skip", "empty", "fail"]
-    reason: str
+    reason: Reason
 
 
 class ProofsSpec(Frozen):
     """Proofs that are not asked of a DAG: property to reason."""
 
-    skip: dict[str, str] = Field(default_factory=dict)
+    skip: dict[Property, Reason] = Field(default_factory=dict)
 
 
 class DagSpec(Frozen):
-    """What is declared about one DAG; all of it optional."""
+    """What is declared about one DAG; all of it optional.
 
-    seed: str | None = Field(default=None, description="module:function(services, dates, data)")
-    dates: DateRange | None = None
-    outputs: dict[str, list[str]] = Field(default_factory=dict)
-    staging: dict[str, list[str]] = Field(default_factory=dict)
-    volatile: dict[str, dict[str, dict[str, str]]] = Field(default_factory=dict)
+    `outputs`, `staging` and `volatile` go by the service's name, then by the names of tables, objects or topics in it.
+    """
+
+    seed: Target | None = Field(default=None, description="module:function(services, dates, data)")
+    dates: DateRange | None = Field(default=None, description="what a run or proof uses when no date is given")
+    outputs: dict[str, list[str]] = Field(default_factory=dict, description="what is published; default: all changes")
+    staging: dict[str, list[str]] = Field(default_factory=dict, description="never compared")
+    volatile: dict[str, dict[str, dict[str, Reason]]] = Field(
+        default_factory=dict, description="columns that may differ, each with the reason"
+    )
     expect: dict[str, StateDeclaration] = Field(default_factory=dict)
     empty: EmptyInterval | None = None
     proofs: ProofsSpec = ProofsSpec()
@@ -153,8 +222,18 @@ class EnvironmentSpec(Frozen):
     """One stage, resolved: parents merged, variables filled, references checked."""
 
     stage: Stage
-    services: dict[str, ServiceSpec] = Field(default_factory=dict)
+    plugins: list[ModuleName] = Field(
+        default_factory=list, description="the project's own modules with hooks, importable from its root"
+    )
+    services: dict[Name, SerializeAsAny[ServiceSpec]] = Field(default_factory=dict)
     airflow: AirflowSpec = AirflowSpec()
     data: DataSpec = DataSpec()
     dags: dict[str, DagSpec] = Field(default_factory=dict)
     gate: GateSpec = GateSpec()
+
+    @field_validator("services", mode="before")
+    @classmethod
+    def _by_role(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return specify(value, info.data.get("plugins", ()), info.context or {})
