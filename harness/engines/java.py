@@ -92,4 +92,4 @@ def _version(home: Path) -> str:
     found = re.search(r"\(build ([^)]+)\)", asked) or re.search(r'version "([^"]+)"', asked)
     if found is None:
         raise ServiceError(f"{home}/bin/java does not tell its version: {asked.strip()[:200]!r}", hint=_HINT)
-    return found.group(1).removeprefix("1.")
+    return str(found.group(1)).removeprefix("1.")
