@@ -1,13 +1,12 @@
-"""Which class serves which role: the built-in ones, and those that plugins add."""
+"""Which class serves which role: the built-in ones by name, those of plugins by `module:Class`."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from harness.environment.spec import ServiceSpec
+from harness.environment.service import ServiceSpec
 from harness.errors import ConfigError
 from harness.models.service import Endpoint, ServiceRef, Slice
 from harness.services.base import Service
@@ -22,23 +21,20 @@ BUILT_IN: Mapping[str, str] = {
 
 
 def service_type(role: str) -> type[Service[Any]]:
-    """Return the class that serves `role`; raises ConfigError with the nearest name for one that nobody serves."""
-    if role in BUILT_IN:
-        module, _, name = BUILT_IN[role].partition(":")
+    """Return the class that serves a role.
+
+    Args:
+        role: as a resolved environment has it: a built-in name, or the `module:Class` of a plugin's.
+
+    Raises:
+        ConfigError: nobody serves it, or its module cannot be imported here.
+    """
+    module, _, name = BUILT_IN.get(role, role).partition(":")
+    try:
         found: type[Service[Any]] = getattr(import_module(module), name)
-        return found
-    added = {kind.role: kind for kind in plugin_roles()}
-    if role in added:
-        return added[role]
-    near = difflib.get_close_matches(role, [*BUILT_IN, *added], 1)
-    raise ConfigError(f"unknown role {role!r}", hint=f"did you mean {near[0]!r}?" if near else None)
-
-
-def plugin_roles() -> list[type[Service[Any]]]:
-    """Return the roles that plugins add by the hook `harness_roles`."""
-    from harness.hookspecs import plugin_manager
-
-    return [kind for kinds in plugin_manager().hook.harness_roles() for kind in kinds]
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"the role {role!r} cannot be used: {error}") from error
+    return found
 
 
 def bind(name: str, role: str, spec: ServiceSpec, endpoint: Endpoint, slice: Slice | None = None) -> Service[Any]:

@@ -103,6 +103,7 @@ class Session:
                 if attempt == 2:
                     raise
             except BaseException:
+                self._keep = None
                 self.close()
                 raise
             else:

@@ -123,6 +123,8 @@ class Daemon:
             with self._changed:
                 idle = self._idle_since
             patience = self._keep if self._had_lease else FIRST_LEASE_WITHIN
+            if self._failure is not None:
+                patience = 0.0  # a session that could not start is of no use to anybody
             if idle is not None and time.monotonic() - idle > patience:
                 return
 

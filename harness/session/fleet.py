@@ -116,16 +116,15 @@ class Fleet:
     def _health_of(self, name: str) -> ServiceHealth:
         engine = self.specs[name][1].engine
         running, service = self.running.get(name), self.services.get(name)
-        detail = ""
-        if running is None or service is None:
-            detail = "not started"
-        elif not running.alive():
-            detail = "its process ended; last log lines: " + " / ".join(running.log_tail(3))
-        else:
+        detail = "not started"
+        if running is not None and service is not None:
             try:
                 service.ping()
+                detail = ""
             except Exception as error:  # noqa: BLE001 - whatever a client library raises, the answer is "no"
                 detail = f"does not answer: {error}"
+            if not running.alive():
+                detail = "its process ended; last log lines: " + " / ".join(running.log_tail(3))
         return ServiceHealth(
             service=name, engine=engine, healthy=not detail, start_seconds=self.seconds.get(name), detail=detail
         )

@@ -14,7 +14,7 @@ from harness.models.service import ServiceRef, Slice
 from harness.services.base import Service
 from harness.session import reaper
 from harness.session.fleet import Fleet
-from harness.session.forkserver import ForkServer
+from harness.session.forkclient import AIRFLOW_MODULES, ForkServer
 from harness.session.records import SessionRecord
 
 MAIN = "main"
@@ -45,7 +45,7 @@ class Lending:
         refs = {}
         for name, service in self._fleet.services.items():
             ref = ServiceRef(
-                role=service.role,
+                role=self._fleet.specs[name][0],
                 spec=service.spec.model_dump(mode="json", by_alias=True),
                 endpoint=service.endpoint,
                 slice=(slices or {}).get(name, service.slice),
@@ -103,8 +103,8 @@ class Lending:
         folder = self._record.folder / "forkserver"
         folder.mkdir(mode=0o700)
         roles = {role for role, _ in self._fleet.specs.values()}
-        preload = tuple(module for role, module in PRELOAD.items() if role in roles)
-        return ForkServer.start(folder=folder, preload=preload)
+        clients = [module for role, module in PRELOAD.items() if role in roles]
+        return ForkServer.start(folder=folder, preload=[*AIRFLOW_MODULES, *clients])
 
     def memory(self) -> dict[str, int]:
         """Return the resident bytes of each service's processes, and of the session as a whole under `session`."""

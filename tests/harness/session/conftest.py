@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.environment import Environment
+from harness.session import records
+
+DEV = """
+stage: dev
+plugins: [toy]
+services:
+  toy: {keys: [greeting]}
+airflow:
+  connections:
+    drawer: {service: toy}
+  variables: {region: eu-west-1}
+"""
+
+
+@pytest.fixture(autouse=True)
+def runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runtime folder of the test's own; the test has left nothing in it."""
+    folder = tmp_path_factory.mktemp("r")
+    monkeypatch.setenv("HARNESS_RUNTIME", str(folder))
+    yield folder
+    for record in records.records():
+        pytest.fail(f"session {record.id} was left behind, {'alive' if record.alive() else 'dead'}")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "dev.yaml").write_text(DEV)
+    shutil.copy(Path(__file__).with_name("toy.py"), tmp_path / "toy.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def environment(project: Path) -> Environment:
+    return Environment.load("dev", folder=project / "environments")
+
+
+@pytest.fixture
+def harness(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line in the project, as a user does."""
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *words],
+            cwd=project,
+            env={**os.environ, "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return call
