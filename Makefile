@@ -19,7 +19,7 @@ test: setup ## the whole suite; PYTEST_ARGS adds options
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 test-fast: setup ## what needs neither Spark nor a pipeline; under a minute
-	@$(BIN)/pytest tests/unit -m "not slow" -n 2 $(PYTEST_ARGS)
+	@$(BIN)/pytest -m "not slow" -n 2 $(PYTEST_ARGS)
 
 lint: setup ## style, types, import direction, rules of the repository
 	@$(BIN)/ruff check .
