@@ -201,7 +201,6 @@ class Daemon:
             if self._over.is_set():
                 raise ChannelClosed("this session is ending")
             self._leases[lease_id] = Lease(peer_pid(channel), request.get("command", ""), time.time())
-            self._keep = max(self._keep, float(request.get("keep") or 0))
             self._had_lease = True
             self._idle_since = None
         if request.get("fork_server"):
@@ -210,6 +209,8 @@ class Daemon:
             channel.send({"event": event.model_dump()})
         if self._failure is not None:
             raise self._failure
+        # only now: who gave up while the services were starting does not want them kept
+        self._keep = max(self._keep, float(request.get("keep") or 0))
         return {"session": self.record.id, "services": self._lending.refs(), "seconds": self._fleet.seconds}
 
     def _events_until_ready(self, channel: Channel) -> Iterator[ServiceEvent]:
