@@ -114,7 +114,8 @@ def _problem(found: Found, tree: Node) -> Problem:
         explicit = _at(tree, (*path, "role")) is not None
         return Problem((*path, "role") if explicit else path, said, context["error"].hint, at_key=not explicit)
     if kind == "missing":
-        return Problem(path, "required, and missing")
+        hint = "set it here, or use an environment that extends this one" if path == ("stage",) else None
+        return Problem(path, "required, and missing", hint)
     given = str(path[-1]) if at_key else (node.plain() if node else found.error.get("input"))
     message, hint = _words(kind, context, said, _spoken(given, path, node))
     if kind == "literal_error" and isinstance(given, str):
