@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.environment.spec import ServiceSpec
+from harness.errors import ServiceError
 from harness.models.service import Endpoint
 
 
@@ -50,6 +51,10 @@ class Running(ABC):
 
     def log_path(self) -> Path | None:
         """Return the file that `harness logs` shows, if there is one."""
+        return None
+
+    def failure(self) -> ServiceError | None:
+        """Return what the service itself reported as the reason that it ended, if it did: better than its log."""
         return None
 
     def pids(self) -> tuple[int, ...]:
