@@ -1,8 +1,8 @@
 """Becomes a server process: drops privileges, ties its life to the parent's, and executes the server.
 
-Run by path as `python -I -S launch.py PARENT SIGNAL UID GID COMMAND...`, standard library only: it costs 30 ms. It
-replaces `preexec_fn`, which may deadlock in a process with threads (subprocess documentation), and Popen's `user=`, with
-which the interpreter itself would have to be executable by the unprivileged user.
+Run by path as `python -I -S launch.py PARENT SIGNAL UID GID COMMAND...`, the command by its absolute path; standard
+library only: it costs 30 ms. It replaces `preexec_fn`, which may deadlock in a process with threads (subprocess
+documentation), and Popen's `user=`, with which the interpreter itself would have to be executable by that user.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> None:
     parent, death_signal, uid, gid = (int(argument) for argument in arguments[:4])
     command = arguments[4:]
     system = ctypes.CDLL(None)
-    # All that is imported is imported by now: the interpreter may be out of the unprivileged user's reach.
+    # From here on nothing more can be imported: the interpreter may be out of the unprivileged user's reach.
     if uid >= 0:
         os.setgroups([])
         os.setgid(gid)
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
         if os.getppid() != parent:
             sys.exit(f"the process {parent} that started this one is gone")
     try:
-        os.execvp(command[0], command)  # noqa: S606 - that is its purpose
+        os.execv(command[0], command)  # noqa: S606 - that is its purpose
     except OSError as error:
         print(f"cannot execute {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201 - it goes to the log
         sys.exit(127)

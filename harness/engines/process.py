@@ -24,6 +24,9 @@ from harness.models.service import Endpoint
 #: how much of a log's end is read for its last lines, in bytes
 _TAIL = 64 * 1024
 
+#: seconds until a killed process is gone; one that sleeps in the kernel may take longer, and nobody can help that
+_KILLED = 2.0
+
 User = tuple[int, int]
 """A user id and a group id."""
 
@@ -71,15 +74,18 @@ class ServerProcess:
             death_signal: what it is sent when the process that started it is gone.
 
         Raises:
-            ServiceError: the system refuses to start a process.
+            ServiceError: there is no such command, or the system refuses to start a process.
         """
+        command = shutil.which(argv[0])
+        if command is None:
+            raise ServiceError(f"cannot start {argv[0]}: there is no such program, or it may not be executed")
         identity = [str(number) for number in user or (-1, -1)]
         launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(death_signal)), *identity]
         log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with log.open("ab") as output:
                 leader = subprocess.Popen(
-                    [*launcher, *map(str, argv)],
+                    [*launcher, command, *map(str, argv[1:])],
                     cwd=folder,
                     env={**os.environ, **(env or {})},
                     stdin=subprocess.DEVNULL,
@@ -97,12 +103,7 @@ class ServerProcess:
 
     def alive(self) -> bool:
         """Tell whether the server runs; it is not reaped by asking."""
-        if self._stopped:
-            return False
-        try:
-            return self._process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        except psutil.NoSuchProcess:
-            return False
+        return not self._stopped and _runs(self._process)
 
     def pids(self) -> tuple[int, ...]:
         """Return the process ids of the server and its descendants."""
@@ -122,6 +123,9 @@ class ServerProcess:
             with contextlib.suppress(psutil.Error):
                 process.kill()  # psutil compares start times: a reused id is left alone
         self._leader.wait()
+        until = time.monotonic() + _KILLED
+        while any(map(_runs, family)) and time.monotonic() < until:
+            time.sleep(0.002)
         self._stopped = True
 
     def log_tail(self, lines: int = 20, hide: Iterable[str] = ()) -> tuple[str, ...]:
@@ -138,6 +142,13 @@ class ServerProcess:
         # PermissionError: macOS gives it for a group of zombies
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._leader.pid, signum)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.Error:
+        return False
 
 
 class ProcessRunning(Running):
