@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.engines.jars import cache_dir
-from harness.environment.spec import ServiceSpec
+from harness.environment.service import ServiceSpec
 from harness.errors import HarnessError, ServiceError
 from harness.models.service import ServiceEvent
 from harness.services.registry import service_type

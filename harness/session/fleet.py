@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.base import Engine, Place, Running
-from harness.environment.spec import ServiceSpec
+from harness.engines.external import External
+from harness.environment.service import ServiceSpec
 from harness.errors import HarnessError, ServiceError
 from harness.models.run import ServiceHealth
 from harness.models.service import ServiceEvent
@@ -93,7 +94,12 @@ class Fleet:
     def _introduce(self, name: str) -> None:
         service = self.services[name]
         service.wire({peer: other for peer, other in self.services.items() if peer != name})
-        service.prepare()
+        if not self.exclusive(name):
+            service.prepare()
+
+    def exclusive(self, name: str) -> bool:
+        """Tell whether there is one copy of a service's content that is not ours to divide, fill or empty."""
+        return self.specs[name][1].engine == "external"
 
     def stop(self, publish: Publish = lambda event: None) -> None:
         """Stop everything that was started, at the same time; idempotent."""
@@ -132,13 +138,15 @@ class Fleet:
 
 def engine_for(role: str, spec: ServiceSpec) -> Engine:
     """Return the engine that the environment asks for; raises ServiceError when the role has no such engine."""
+    if spec.engine == "external":
+        return External()
     known = service_type(role).engines
     if spec.engine not in known:
         raise ServiceError(
             f"engine {spec.engine!r} does not serve the role {role}",
             role=role,
             engine=spec.engine,
-            hint=f"it is served by: {', '.join(known)}",
+            hint=f"it is served by: {', '.join([*known, 'external'])}",
         )
     module, _, name = known[spec.engine].partition(":")
     made: Engine = getattr(import_module(module), name)()

@@ -67,7 +67,8 @@ class Lending:
         if name and known is not None:
             return name, self.refs(known)
         prefix = f"n{number}"
-        opened = self._workers.map(lambda item: (item[0], item[1].open(prefix)), self._fleet.services.items())
+        divisible = {key: one for key, one in self._fleet.services.items() if not self._fleet.exclusive(key)}
+        opened = self._workers.map(lambda item: (item[0], item[1].open(prefix)), divisible.items())
         slices = dict(opened)
         chosen = name or prefix
         with self._lock:

@@ -261,3 +261,18 @@ def test_stop_ends_a_session_that_others_hold(environment: Environment, project:
     stop(record)
     assert gone(session, within=0.1)
     holder.communicate()
+
+
+def test_an_external_service_is_used_as_it_is_and_left_as_it_is(environment: Environment, project: Path) -> None:
+    with Session(environment) as session, session.namespace("main") as main:
+        theirs = main.services["toy"]
+        theirs.put("greeting", "from elsewhere")
+        coordinates = f"{{engine: external, host: 127.0.0.1, port: {theirs.endpoint.port}, keys: [greeting]}}"
+        with Session(write(project, toy=coordinates)) as outside, outside.namespace() as all_of_it:
+            assert all_of_it.services["toy"].snapshot()[0].name == "greeting"
+        assert theirs.ask("list") == {"greeting": "from elsewhere"}
+
+
+def test_an_external_service_without_an_address_is_told_what_to_write(project: Path, environment: Environment) -> None:
+    with pytest.raises(ServiceError, match="no host and no port"):
+        Session(write(project, toy="{engine: external}")).start()
