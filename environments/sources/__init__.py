@@ -1,0 +1,1 @@
+"""Synthetic upstream systems: deterministic, and able to state what a pipeline must make of them."""

@@ -1,0 +1,1 @@
+"""The code that tasks call: plain functions, importable and testable without Airflow."""

@@ -1,0 +1,1 @@
+"""What several pipelines share: sessions, streams, and the way to connections."""

@@ -1,0 +1,1 @@
+"""Orders from Kafka to the warehouse by way of bronze, silver and gold."""
