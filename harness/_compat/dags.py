@@ -1,0 +1,72 @@
+"""Parsing a DAG file and putting its DAGs into the metadata database.
+
+Bridges: Airflow 3 moved DagBag to `airflow.dag_processing`, knows DAGs by bundle, and schedules from the serialized
+form only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness._compat.metadata import BUNDLE
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What one file holds: DAGs by id, and the trace of what went wrong with it."""
+
+    path: Path
+    bag: Any
+    dags: dict[str, Any]
+    error: str | None
+
+
+def parse(path: Path, folder: Path) -> Parsed:
+    """Import one DAG file of `folder` in this process, as a worker would."""
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    bag = BundleDagBag(
+        dag_folder=str(path), bundle_path=folder, bundle_name=BUNDLE, safe_mode=False, load_op_links=False
+    )
+    return Parsed(path, bag, dict(bag.dags), next(iter(bag.import_errors.values()), None))
+
+
+def store(parsed: Parsed) -> None:
+    """Serialize the file's DAGs into the metadata database, not paused, so that the scheduler takes their runs."""
+    from airflow.dag_processing.dagbag import sync_bag_to_db
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    with create_session() as session:
+        sync_bag_to_db(parsed.bag, BUNDLE, None, session=session)
+        session.flush()
+        session.execute(update(DagModel).where(DagModel.dag_id.in_(parsed.dags)).values(is_paused=False))
+
+
+def scheduler_dag(dag_id: str) -> Any:
+    """Return the scheduler's form of a stored DAG, which knows its timetable and creates runs."""
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return SerializedDagModel.get(dag_id, session=session).dag
+
+
+def triggered_ids(dags: Iterable[Any]) -> set[str]:
+    """Return the ids of DAGs that tasks of `dags` trigger, where the id is written out."""
+    found = {getattr(task, "trigger_dag_id", None) for dag in dags for task in dag.tasks}
+    return {name for name in found if isinstance(name, str) and "{{" not in name}
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the Python files of a DAG folder that `.airflowignore` leaves, in the order of their names."""
+    from airflow._shared.module_loading import find_path_from_directory
+    from airflow.configuration import conf
+
+    syntax = conf.get_mandatory_value("core", "DAG_IGNORE_FILE_SYNTAX", fallback="glob")
+    found = (Path(path) for path in find_path_from_directory(folder, ".airflowignore", syntax))
+    return sorted(path for path in found if path.suffix == ".py")

@@ -1,0 +1,123 @@
+"""What the metadata database knows about a finished run, as plain data.
+
+Bridges: earlier tries live in `task_instance_history`, XComs and rendered fields in tables of their own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.models.dagrun import DagRun
+from airflow.models.renderedtifields import RenderedTaskInstanceFields
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.taskinstancehistory import TaskInstanceHistory
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+Key = tuple[str, int]
+"""Task id and map index."""
+
+
+@dataclass(frozen=True)
+class TryRecord:
+    """One try as Airflow recorded it."""
+
+    number: int
+    state: str | None
+    start: datetime | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """One task instance as Airflow recorded it; `tries` includes the last."""
+
+    task_id: str
+    map_index: int
+    state: str | None
+    operator: str | None
+    tries: tuple[TryRecord, ...]
+    rendered: dict[str, Any] = field(default_factory=dict)
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One DAG run as Airflow recorded it."""
+
+    dag_id: str
+    run_id: str
+    state: str | None
+    logical_date: datetime | None
+    data_interval: tuple[datetime, datetime] | None
+    tasks: tuple[TaskRecord, ...]
+
+
+def read_run(dag_id: str, run_id: str) -> RunRecord:
+    """Return all that is recorded about one run."""
+    with create_session() as session:
+        run = session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).unique().one()
+        interval = None
+        if run.data_interval_start is not None and run.data_interval_end is not None:
+            interval = (run.data_interval_start, run.data_interval_end)
+        return RunRecord(
+            dag_id, run_id, _word(run.state), run.logical_date, interval, tuple(_tasks(session, dag_id, run_id))
+        )
+
+
+def read_state(dag_id: str, run_id: str) -> str | None:
+    """Return the run's state."""
+    with create_session() as session:
+        return _word(session.scalar(select(DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)))
+
+
+def read_task_state(ti: Any) -> tuple[str | None, float | None]:
+    """Return the state and the seconds of the task instance that `ti` was when it was queued."""
+    same = (
+        TaskInstance.dag_id == ti.dag_id,
+        TaskInstance.run_id == ti.run_id,
+        TaskInstance.task_id == ti.task_id,
+        TaskInstance.map_index == ti.map_index,
+    )
+    with create_session() as session:
+        row = session.execute(select(TaskInstance.state, TaskInstance.duration).where(*same)).one()
+        return _word(row.state), row.duration
+
+
+def _word(state: Any) -> str | None:
+    return None if state is None else str(getattr(state, "value", state))
+
+
+def _tasks(session: Any, dag_id: str, run_id: str) -> list[TaskRecord]:
+    def rows(table: Any) -> Any:
+        return session.scalars(select(table).where(table.dag_id == dag_id, table.run_id == run_id)).unique().all()
+
+    earlier: dict[Key, list[TryRecord]] = defaultdict(list)
+    for old in rows(TaskInstanceHistory):
+        earlier[old.task_id, old.map_index].append(_try(old))
+    rendered = {(one.task_id, one.map_index): one.rendered_fields for one in rows(RenderedTaskInstanceFields)}
+    xcoms: dict[Key, dict[str, Any]] = defaultdict(dict)
+    for one in rows(XComModel):
+        xcoms[one.task_id, one.map_index][one.key] = XComModel.deserialize_value(one)
+    records = []
+    for ti in rows(TaskInstance):
+        key = (ti.task_id, ti.map_index)
+        tries = {record.number: record for record in earlier[key]}
+        if ti.start_date is not None and ti.try_number not in tries:
+            tries[ti.try_number] = _try(ti)
+        ordered = tuple(tries[number] for number in sorted(tries))
+        records.append(
+            TaskRecord(*key, _word(ti.state), ti.operator, ordered, rendered.get(key) or {}, dict(xcoms[key]))
+        )
+    return sorted(records, key=lambda record: (record.tries[0].start if record.tries else _LAST, record.task_id))
+
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def _try(ti: Any) -> TryRecord:
+    return TryRecord(ti.try_number, _word(ti.state), ti.start_date, ti.duration)

@@ -1,0 +1,190 @@
+"""Airflow's own scheduling decisions, taken one at a time.
+
+Bridges: the decisions of `SchedulerJobRunner` (max_active_runs, trigger rules, pools, concurrency limits, priorities)
+are private methods of a class that wants to own the process; here they run on a run's own metadata database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from airflow.jobs.job import Job
+from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.taskreschedule import TaskReschedule
+from airflow.timetables.base import DataInterval
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState, TaskInstanceState
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
+from sqlalchemy import select
+
+ACTIVE = (DagRunState.QUEUED, DagRunState.RUNNING)
+
+
+class _Slots:
+    """The part of an executor that the scheduler asks: how many more tasks it would take."""
+
+    name = "harness"
+    pre_assigns_external_executor_id = False
+
+    def __init__(self, parallelism: int) -> None:
+        self.parallelism = parallelism
+        self.busy = 0
+
+    @property
+    def slots_available(self) -> int:
+        return self.parallelism - self.busy
+
+
+class Scheduler:
+    """Decides what may run next.
+
+    Args:
+        parallelism: how many tasks may run at once.
+    """
+
+    def __init__(self, parallelism: int) -> None:
+        self._slots = _Slots(parallelism)
+        self._runner = SchedulerJobRunner(job=Job(job_type="SchedulerJob"), executors=[self._slots])
+        # a task that names an executor of production's runs here all the same
+        self._runner._try_to_load_executor = lambda *_, **__: self._slots
+
+    def decide(self, busy: int, on_callback: Callable[[Any], None]) -> list[Any]:
+        """Take all decisions that are due; return the task instances that are now queued.
+
+        Args:
+            busy: how many tasks are running.
+            on_callback: called with each DAG-level callback that is due.
+        """
+        self._slots.busy = busy
+        queued: list[Any] = []
+        with create_session() as session:
+            self._runner._start_queued_dagruns(session)
+            session.flush()
+            for run in session.scalars(select(DagRun).where(DagRun.state == DagRunState.RUNNING)).unique().all():
+                callback = self._runner._schedule_dag_run(run, session)
+                if callback is not None:
+                    on_callback(callback)
+            session.flush()
+            if self._slots.slots_available > 0:
+                queued = self._runner._executable_task_instances_to_queued(self._slots.slots_available, session)
+        return queued
+
+    def next_due(self) -> datetime | None:
+        """Return when the next task that waits for a moment (retry, reschedule) may go on; None when none does."""
+        waiting = (TaskInstanceState.UP_FOR_RETRY, TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.DEFERRED)
+        with create_session() as session:
+            found = session.scalars(select(TaskInstance).where(TaskInstance.state.in_(waiting))).unique().all()
+            dues = [self._due(ti, session) for ti in found]
+        return min((due for due in dues if due is not None), default=None)
+
+    def _due(self, ti: Any, session: Any) -> datetime | None:
+        due: datetime | None
+        if ti.state == TaskInstanceState.DEFERRED:
+            due = ti.trigger_timeout
+        elif ti.state == TaskInstanceState.UP_FOR_RETRY:
+            dag = self._runner.scheduler_dag_bag.get_dag_for_run(dag_run=ti.dag_run, session=session)
+            ti.task = dag.get_task(ti.task_id)
+            due = ti.next_retry_datetime()
+        else:
+            due = session.scalar(
+                select(TaskReschedule.reschedule_date)
+                .where(TaskReschedule.ti_id == ti.id)
+                .order_by(TaskReschedule.id.desc())
+                .limit(1)
+            )
+        return due
+
+    def time_out_deferred(self) -> None:
+        """Resume deferred tasks whose trigger did not fire in time, so that they fail."""
+        self._runner.check_trigger_timeouts()
+
+    def stalled(self) -> list[str]:
+        """Say for each task that never started what Airflow says it waits for."""
+        from airflow.ti_deps.dep_context import DepContext
+        from airflow.ti_deps.dependencies_deps import SCHEDULER_QUEUED_DEPS
+
+        lines = []
+        with create_session() as session:
+            query = select(TaskInstance).join(TaskInstance.dag_run).where(DagRun.state.in_(ACTIVE))
+            for ti in session.scalars(query).unique().all():
+                if ti.state not in (None, TaskInstanceState.SCHEDULED):
+                    continue
+                dag = self._runner.scheduler_dag_bag.get_dag_for_run(dag_run=ti.dag_run, session=session)
+                ti.task = dag.get_task(ti.task_id)
+                context = DepContext(deps=SCHEDULER_QUEUED_DEPS)
+                why = "; ".join(
+                    status.reason for status in ti.get_failed_dep_statuses(dep_context=context, session=session)
+                )
+                lines.append(f"{ti.task_id} of {ti.run_id} never started: {why or _starved(ti)}")
+        return lines
+
+
+def _starved(ti: Any) -> str:
+    return f"it asks for {ti.pool_slots} slots of pool {ti.pool!r}, which never has that many free"
+
+
+def create_run(
+    dag: Any,
+    *,
+    logical_date: datetime | None,
+    data_interval: tuple[datetime, datetime] | None,
+    run_after: datetime,
+    manual: bool,
+    conf: dict[str, Any] | None,
+) -> str:
+    """Queue a run of `dag` (the scheduler's form) and return its run id."""
+    kind = DagRunType.MANUAL if manual else DagRunType.SCHEDULED
+    interval = DataInterval(*data_interval) if data_interval else None
+    if manual:
+        run_id = DagRun.generate_run_id(run_type=kind, logical_date=logical_date, run_after=run_after)
+    else:
+        run_id = dag.timetable.generate_run_id(run_type=kind, run_after=run_after, data_interval=interval)
+    with create_session() as session:
+        dag.create_dagrun(
+            run_id=run_id,
+            logical_date=logical_date,
+            data_interval=data_interval,
+            run_after=run_after,
+            conf=conf,
+            run_type=kind,
+            triggered_by=DagRunTriggeredByType.TEST,
+            triggering_user_name="harness",
+            state=DagRunState.QUEUED,
+            session=session,
+        )
+    return str(run_id)
+
+
+def active_runs() -> list[tuple[str, str]]:
+    """Return (dag id, run id) of each run that is queued or running."""
+    with create_session() as session:
+        query = select(DagRun.dag_id, DagRun.run_id).where(DagRun.state.in_(ACTIVE))
+        return [(dag_id, run_id) for dag_id, run_id in session.execute(query)]
+
+
+def run_only(dag_id: str, run_id: str, task_id: str) -> None:
+    """Count everything but one task as done: what is before it as a success, the rest as removed."""
+    with create_session() as session:
+        for ti in session.scalars(
+            select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+        ):
+            if ti.task_id != task_id:
+                ti.state = TaskInstanceState.SUCCESS
+
+
+def clear_failed(dag: Any) -> list[tuple[str, str]]:
+    """Clear the failed tasks of a DAG's runs and all that is after them; return the runs that have some."""
+    bad = (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED, TaskInstanceState.RUNNING)
+    with create_session() as session:
+        query = select(TaskInstance).where(TaskInstance.dag_id == dag.dag_id, TaskInstance.state.in_(bad))
+        found = session.scalars(query).unique().all()
+        runs = sorted({ti.run_id for ti in found})
+        for run_id in runs:
+            failed = {ti.task_id for ti in found if ti.run_id == run_id}
+            after = {name for task in failed for name in dag.get_task(task).get_flat_relative_ids(upstream=False)}
+            dag.clear(run_id=run_id, task_ids=list(failed | after), session=session)
+    return [(dag.dag_id, run_id) for run_id in runs]

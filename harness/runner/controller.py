@@ -1,0 +1,281 @@
+"""The process that runs one request: it finds the DAG, has Airflow schedule its runs, and judges them.
+
+It is a child of the fork server (or of the caller, under a debugger); `run.run` is the other side. Each finished run is
+told as an event at once, so that what was finished is known even when this process is not heard of again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NoReturn
+
+from harness.engines.jars import cache_dir
+from harness.errors import ConfigError
+from harness.models.run import RunResult
+from harness.runner.request import RunEvent, RunRequest
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+class Stopped(BaseException):
+    """Somebody outside ends this run; not an Exception, so that no `except Exception` of a project's swallows it."""
+
+
+def control(payload: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    """Target of the fork server's child: run the request in `payload`, and return what ended it and when."""
+    request = RunRequest.model_validate(payload)
+    return Controller(request, emit).run()
+
+
+class Controller:
+    """One request on its way."""
+
+    def __init__(self, request: RunRequest, emit: Emit) -> None:
+        self._request = request
+        self._emit = emit
+        self._started = time.monotonic()
+        self._timings: dict[str, float] = {}
+        self._loop: Any = None
+        self._current: list[tuple[str, str]] = []
+        self._phase = "start"
+
+    def run(self) -> dict[str, Any]:
+        """Do all of it; a stop from outside ends it with a result of what there is."""
+        signal.signal(signal.SIGINT, _stop)
+        signal.signal(signal.SIGTERM, _stop)
+        stopped = None
+        try:
+            self._run()
+        except Stopped:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            stopped = self._give_up()
+        return {"stopped": stopped, "timings": self._timings}
+
+    # -- the run
+
+    def _run(self) -> None:
+        request = self._request
+        self._prepare_environment()
+        with self._timed("metadata"):
+            self._open_metadata()
+        with self._timed("parse"):
+            self._library = self._open_library()
+            dag = self._library.find(request.dag_id)
+        self._check_task(dag)
+        from harness._compat import dags
+        from harness.runner import dates
+
+        scheduled = dags.scheduler_dag(request.dag_id)
+        self._make_loop()
+        if request.resume is not None:
+            self._resume(scheduled)
+            return
+        plans = dates.plan(scheduled, request.dates, request.spec(request.dag_id).dates)
+        self._seed([plan.logical_date for plan in plans])
+        before = self._snapshot()
+        for chunk in [plans] if request.together else [[plan] for plan in plans]:
+            self._current = [self._create(scheduled, plan) for plan in chunk]
+            before = self._run_current(before)
+
+    def _prepare_environment(self) -> None:
+        os.environ.update(self._request.environ)
+        os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(self._request.dags_folder)
+        os.environ["HARNESS_RUN_FOLDER"] = str(self._request.folder)
+        self._request.folder.mkdir(parents=True, exist_ok=True)
+
+    def _open_metadata(self) -> None:
+        from harness._compat import metadata
+
+        path = self._request.folder / "airflow.db"
+        if self._request.resume is not None:
+            metadata.bind(self._request.resume / "airflow.db")
+        else:
+            metadata.clone(metadata.template(cache_dir()), path)
+        if self._request.pools:
+            metadata.add_pools(dict(self._request.pools))
+
+    def _open_library(self) -> Any:
+        from harness.runner.discovery import Library
+
+        self._tell_phase("parse")
+        return Library(self._request.dags_folder)
+
+    def _check_task(self, dag: Any) -> None:
+        task = self._request.task
+        if task is not None and task not in dag.task_ids:
+            import difflib
+
+            near = difflib.get_close_matches(task, dag.task_ids, 3)
+            raise ConfigError(
+                f"{dag.dag_id} has no task {task!r}", hint=f"it has {', '.join(near or sorted(dag.task_ids))}"
+            )
+
+    def _make_loop(self) -> None:
+        from harness._compat.supervision import Surroundings, api_client
+        from harness._compat.waits import Pace, hurry_retries
+        from harness.runner.loop import Loop
+
+        pace = Pace(self._request.compression)
+        hurry_retries(pace)
+        around = Surroundings(self._library.dags, api_client(), pace, self._library.find)
+        self._loop = Loop(self._request.parallelism, around, self._request.folder, self._say, self._call_back)
+
+    def _create(self, scheduled: Any, plan: Any) -> tuple[str, str]:
+        from harness._compat import scheduling
+
+        run_id = scheduling.create_run(
+            scheduled,
+            logical_date=plan.logical_date,
+            data_interval=plan.data_interval,
+            run_after=plan.run_after,
+            manual=plan.manual,
+            conf=self._request.conf,
+        )
+        if self._request.task is not None:
+            scheduling.run_only(self._request.dag_id, run_id, self._request.task)
+        return self._request.dag_id, run_id
+
+    def _resume(self, scheduled: Any) -> None:
+        from harness._compat import scheduling
+
+        self._current = scheduling.clear_failed(scheduled)
+        if not self._current:
+            raise ConfigError(f"nothing failed in {self._request.resume}", hint="run the DAG anew")
+        self._run_current(self._snapshot())
+
+    def _run_current(self, before: Any) -> Any:
+        started = time.monotonic()
+        with self._timed("tasks"):
+            for dag_id, run_id in self._current:
+                self._say(RunEvent(kind="run", state="running", dag_id=dag_id, run_id=run_id))
+            self._phase = "run"
+            self._loop.run()
+        after = self._snapshot()
+        outputs = self._differences(before, after)
+        for key in self._current:
+            stalled = "; ".join(self._loop.stalled) or None
+            result = self._result(key, stalled).model_copy(
+                update={"outputs": tuple(outputs), "seconds": time.monotonic() - started}
+            )
+            self._finish(result)
+        self._current = []
+        return after
+
+    def _result(self, key: tuple[str, str], stopped: str | None) -> RunResult:
+        from harness.runner.results import collect
+
+        dag_id, run_id = key
+        result = collect(
+            dag_id,
+            run_id,
+            folder=self._request.folder,
+            spec=self._request.spec(dag_id),
+            errors=self._loop.errors,
+            stopped=stopped,
+            stacks=self._loop.stacks.get(key),
+            only=self._request.task if dag_id == self._request.dag_id else None,
+        )
+        children = tuple(self._result(child, None) for child in self._loop.children.get(key, []))
+        if any(child.verdict == "fail" for child in children) and result.verdict == "pass":
+            bad = [
+                f"the run of {child.dag_id} that it triggered failed" for child in children if child.verdict == "fail"
+            ]
+            result = result.model_copy(update={"verdict": "fail", "reasons": (*result.reasons, *bad)})
+        return result.model_copy(update={"triggered": children})
+
+    def _finish(self, result: RunResult) -> None:
+        self._say(
+            RunEvent(
+                kind="run",
+                state=result.airflow_state or "none",
+                dag_id=result.dag_id,
+                run_id=result.run_id,
+                seconds=result.seconds,
+                detail=result.verdict,
+            )
+        )
+        self._emit({"result": result.model_dump(mode="json")})
+
+    # -- around the run
+
+    def _seed(self, logical_dates: list[Any]) -> None:
+        name = self._request.spec(self._request.dag_id).seed
+        if name is None:
+            return
+        from harness.runner.apart import apart
+        from harness.runner.surroundings import call_seed
+
+        self._tell_phase("seed")
+        with self._timed("seed"):
+            work = partial(call_seed, name, self._request, logical_dates)
+            apart(work, name=f"the seed {name}", log=self._request.folder / "seed.log")
+
+    def _snapshot(self) -> Any:
+        if not self._request.snapshot or not self._request.services:
+            return None
+        from harness.runner.apart import apart
+        from harness.runner.surroundings import take_snapshot
+
+        self._tell_phase("snapshot")
+        with self._timed("snapshot"):
+            work = partial(take_snapshot, self._request)
+            return apart(work, name="the snapshot of the stores", log=self._request.folder / "snapshot.log")
+
+    def _differences(self, before: Any, after: Any) -> list[Any]:
+        if before is None or after is None:
+            return []
+        from harness.state import diff
+
+        return diff(before, after)
+
+    def _call_back(self, callback: Any) -> None:
+        from harness._compat.callbacks import call_back
+        from harness.runner.apart import apart
+
+        log = self._request.folder / callback.dag_id / callback.run_id / "callbacks.log"
+        work = partial(call_back, self._library.dags[callback.dag_id], callback)
+        apart(work, name=f"a callback of {callback.dag_id}", log=log)
+
+    # -- the end from outside
+
+    def _give_up(self) -> str:
+        """Stop the tasks, and tell the runs as far as they came."""
+        seconds = time.monotonic() - self._started
+        limit = self._request.deadline
+        # the deadline is the fork server's; this side only knows how late it is
+        passed = limit is not None and seconds >= limit - 0.5
+        why = f"the deadline of {limit:g} s passed" if passed else f"it was interrupted after {seconds:.1f} s"
+        if self._loop is None or not self._current:
+            return f"{why} during the phase {self._phase!r}"
+        running = self._loop.stop()
+        what = ", ".join(f"{one.name} (try {one.number})" for one in running) or "no task"
+        sentence = f"{why} while {what} was running"
+        for key in self._current:
+            result = self._result(key, sentence)
+            self._finish(result.model_copy(update={"seconds": seconds}))
+        return sentence
+
+    def _tell_phase(self, phase: str) -> None:
+        self._phase = phase
+        self._say(RunEvent(kind="phase", state=phase, dag_id=self._request.dag_id))
+
+    def _say(self, event: RunEvent) -> None:
+        self._emit({"progress": event.model_dump(mode="json", exclude_defaults=True)})
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._timings[name] = self._timings.get(name, 0.0) + time.monotonic() - start
+
+
+def _stop(*_: object) -> NoReturn:
+    raise Stopped

@@ -1,0 +1,221 @@
+"""The loop that turns Airflow's scheduling decisions into processes, until no run is left to go on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness._compat import records, scheduling, triggers
+from harness._compat.supervision import Surroundings, TaskTry
+from harness._compat.triggers import TriggerTry
+from harness.runner import tasklog
+from harness.runner.request import RunEvent
+
+_IDLE = 5.0
+"""Seconds that the loop sleeps at most while processes are running."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try that was started."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    number: int
+    name: str
+    log: Path
+
+
+@dataclass
+class Running:
+    """A process of the loop's, and what it is for."""
+
+    attempt: Attempt
+    process: TaskTry
+    ti: Any
+    since: float = field(default_factory=time.monotonic)
+
+
+class Loop:
+    """Runs what the scheduler decides.
+
+    Args:
+        parallelism: how many tasks run at once; triggers do not count.
+        around: what all tries share.
+        folder: run folder, for the logs.
+        say: takes the events.
+        on_callback: runs a DAG-level callback.
+    """
+
+    def __init__(
+        self,
+        parallelism: int,
+        around: Surroundings,
+        folder: Path,
+        say: Callable[[RunEvent], None],
+        on_callback: Callable[[Any], None],
+    ) -> None:
+        self._scheduler = scheduling.Scheduler(parallelism)
+        self._around = around
+        self._folder = folder
+        self._say = say
+        self._on_callback = on_callback
+        self._running: list[Running] = []
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._woken = socket.socketpair()
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        self.errors: dict[tuple[str, str, str, int, int], str] = {}
+        self.children: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self.stalled: list[str] = []
+        self.stacks: dict[tuple[str, str], dict[str, str]] = {}
+
+    def run(self) -> None:
+        """Go on until every run has ended, or nothing more can happen (see `stalled`)."""
+        self._listen_to_children()
+        while True:
+            self._scheduler.time_out_deferred()
+            busy = sum(not isinstance(one.process, TriggerTry) for one in self._running)
+            for ti in self._scheduler.decide(busy, self._on_callback):
+                self._begin(ti)
+            self._begin_triggers()
+            if not scheduling.active_runs():
+                break
+            due = self._scheduler.next_due()
+            if due is None and not self._running:
+                self.stalled = self._scheduler.stalled() or ["the run does not end, and no task of it can start"]
+                break
+            self._wait(due)
+
+    def _listen_to_children(self) -> None:
+        for end in (self._wake, self._woken):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def _begin(self, ti: Any) -> None:
+        attempt = self._attempt(ti)
+        process = TaskTry.begin(ti, self._around, attempt.log)
+        self._follow(Running(attempt, process, ti))
+        self._tell(attempt, "running")
+
+    def _begin_triggers(self) -> None:
+        followed = {one.process.trigger_id for one in self._running if isinstance(one.process, TriggerTry)}
+        for ti, trigger in triggers.waiting():
+            if trigger.id not in followed:
+                attempt = self._attempt(ti)
+                process = TriggerTry.of(ti, trigger, self._around, attempt.log)
+                self._follow(Running(attempt, process, ti))
+
+    def _follow(self, one: Running) -> None:
+        self._running.append(one)
+        self._selector.register(one.process.fileno(), selectors.EVENT_READ)
+
+    def _attempt(self, ti: Any) -> Attempt:
+        name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]"
+        log = self._folder / ti.dag_id / ti.run_id / name / f"{ti.try_number}.log"
+        return Attempt(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.try_number, name, log)
+
+    def _wait(self, due: datetime | None) -> None:
+        """Serve the processes until one has ended or the next moment is due."""
+        until = None if due is None else time.monotonic() + max(0.0, (due - datetime.now(UTC)).total_seconds())
+        while True:
+            left = _IDLE if until is None else max(0.0, min(_IDLE, until - time.monotonic()))
+            if any(one.process.ended is not None for one in self._running):
+                left = min(left, 0.05)
+            self._selector.select(left)
+            with contextlib.suppress(BlockingIOError):
+                self._wake.recv(4096)
+            ended = False
+            for one in list(self._running):
+                one.process.turn()
+                if one.process.over:
+                    self._finish(one)
+                    ended = True
+            if ended or (until is not None and time.monotonic() >= until):
+                return
+
+    def _finish(self, one: Running) -> None:
+        self._selector.unregister(one.process.fileno())
+        self._running.remove(one)
+        one.process.close()
+        if isinstance(one.process, TriggerTry):
+            return
+        self._adopt_triggered(one)
+        state, seconds = records.read_task_state(one.ti)
+        attempt = one.attempt
+        error = None
+        if state in ("failed", "up_for_retry"):
+            error = one.process.crash_in_words() or tasklog.last_error(attempt.log)
+            key = (attempt.dag_id, attempt.run_id, attempt.task_id, attempt.map_index, attempt.number)
+            self.errors[key] = error or "it gave no error"
+        self._tell(attempt, state or "none", time.monotonic() - one.since, error or "")
+
+    def _adopt_triggered(self, one: Running) -> None:
+        mine = [entry for entry in self._around.triggered if entry[0] == str(one.process.id)]
+        parent = (one.attempt.dag_id, one.attempt.run_id)
+        for entry in mine:
+            self._around.triggered.remove(entry)
+            self.children.setdefault(parent, []).append(entry[1:])
+
+    def _tell(self, attempt: Attempt, state: str, seconds: float | None = None, detail: str = "") -> None:
+        self._say(
+            RunEvent(
+                kind="task",
+                state=state,
+                dag_id=attempt.dag_id,
+                run_id=attempt.run_id,
+                task=attempt.name,
+                try_number=attempt.number,
+                seconds=seconds,
+                detail=detail,
+            )
+        )
+
+    def stop(self) -> list[Attempt]:
+        """Note the stack of every process, end them all, and return what was running."""
+        for one in self._running:
+            _signal(one.process.pid, signal.SIGUSR1)
+        time_limit = time.monotonic() + 1.0
+        for one in self._running:
+            text = _await_text(one.process.stack_path, time_limit)
+            stacks = self.stacks.setdefault((one.attempt.dag_id, one.attempt.run_id), {})
+            stacks[one.attempt.name] = text or "the process did not show its stack"
+        for signum, wait in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)):
+            for one in self._running:
+                if one.process._exit_code is None:
+                    one.process._signal_subprocess(signum)
+            self._drain(time.monotonic() + wait)
+        return [one.attempt for one in self._running]
+
+    def _drain(self, until: float) -> None:
+        while time.monotonic() < until and any(one.process._exit_code is None for one in self._running):
+            self._selector.select(0.05)
+            for one in self._running:
+                one.process.turn()
+
+
+def _signal(pid: int, signum: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signum)
+
+
+def _await_text(path: Path, until: float) -> str:
+    """Return what faulthandler wrote; it writes from a signal handler, so the file may take a moment."""
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            text = path.read_text(errors="replace")
+            if text.endswith("\n"):
+                return text
+        time.sleep(0.01)
+    return ""

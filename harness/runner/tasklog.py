@@ -1,0 +1,52 @@
+"""Reads the structured log of a task try (JSON lines, as the Task SDK writes them)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the log's records in order; a line that is no record is one with its text as the event."""
+    if not path.is_file():
+        return
+    for line in path.read_text(errors="replace").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        yield record if isinstance(record, dict) else {"event": line}
+
+
+def last_error(path: Path) -> str | None:
+    """Return the last error's type and last line, as a traceback ends; None where the log has none."""
+    found = None
+    for record in entries(path):
+        detail = record.get("error_detail")
+        if isinstance(detail, list) and detail:
+            # the list starts with the exception that was raised last
+            found = f"{detail[0].get('exc_type', 'Error')}: {_last_line(detail[0].get('exc_value', ''))}".rstrip(": ")
+        elif detail is None and record.get("level") in ("error", "critical") and found is None:
+            found = _last_line(str(record.get("event", "")))
+    return found
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in str(text).strip().splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def render(path: Path, lines: int | None = None) -> str:
+    """Return the log as text, `time level message`, for people; the last `lines` of it."""
+    out: list[str] = []
+    for record in entries(path):
+        when = str(record.get("timestamp", ""))[11:23]
+        out.append(f"{when} {record.get('level', ''):<8} {record.get('event', '')}".rstrip())
+        for error in record.get("error_detail") or []:
+            out += [
+                f"    {frame['filename']}:{frame['lineno']} in {frame['name']}" for frame in error.get("frames", [])
+            ]
+            out.append(f"    {error.get('exc_type')}: {error.get('exc_value')}")
+    return "\n".join(out[-lines:] if lines else out)
