@@ -105,7 +105,7 @@ def top(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; nothing but `SystemExit` leaves this function."""
     words = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, terminate)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         code = call(words)
         sys.stdout.flush()
@@ -113,6 +113,8 @@ def main(arguments: list[str] | None = None) -> int:
         # the reader is gone; without this the interpreter complains once more when it flushes at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return code
 
 
@@ -124,17 +126,28 @@ def call(words: list[str]) -> int:
             command.invoke(context)
     except typer.Exit as ending:
         return ending.exit_code
-    except typer.TyperException as error:
-        return fail(words, usage(error), error.exit_code)
-    except HarnessError as error:
-        return fail(words, str(error), error.exit_code, "empty" if isinstance(error, NothingChecked) else "error")
-    except (KeyboardInterrupt, typer.Abort):
-        return fail(words, "interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours, told as one
-        return fail(words, internal(error), EXIT_INTERNAL)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence: nothing goes past it
+        return explain(words, error)
     return 0
+
+
+def explain(words: list[str], error: BaseException) -> int:
+    """Tell why the command failed, and return the exit code that stands for it."""
+    match error:
+        case typer.TyperException() if error.format_message().startswith("Usage: "):
+            typer.echo(error.format_message())  # a group without a command answers with its help
+            return error.exit_code
+        case typer.TyperException():
+            return fail(words, usage(error), error.exit_code)
+        case NothingChecked():
+            return fail(words, str(error), error.exit_code, "empty")
+        case HarnessError():
+            return fail(words, str(error), error.exit_code)
+        case KeyboardInterrupt() | typer.Abort():
+            return fail(words, "interrupted", EXIT_INTERRUPTED)
+    return fail(words, internal(error), EXIT_INTERNAL)
 
 
 def terminate(number: int, frame: FrameType | None) -> None:
@@ -149,7 +162,7 @@ def usage(error: typer.TyperException) -> str:
     return f"{error.format_message().rstrip('.')}; try '{path} --help'"
 
 
-def internal(error: Exception) -> str:
+def internal(error: BaseException) -> str:
     """Keep the traceback in a file (or show it, when asked to), and return the line for the user."""
     text = "".join(traceback.format_exception(error))
     if os.environ.get("HARNESS_DEBUG", "0") not in {"", "0"}:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,16 +21,12 @@ Call = Callable[..., int]
 def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
     """Call the command line with `run` replaced by a function of the test."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    before = signal.getsignal(signal.SIGTERM)
 
     def call(command: Callable[[], None], *words: str) -> int:
         monkeypatch.setitem(cli.COMMANDS, "run", cli.Command("stand_in:run", "for the test"))
         monkeypatch.setitem(sys.modules, "stand_in", type(sys)("stand_in"))
         sys.modules["stand_in"].run = command  # type: ignore[attr-defined]
-        try:
-            return cli.main(["run", *words])
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        return cli.main(["run", *words])
 
     return call
 
