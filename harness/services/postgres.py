@@ -1,0 +1,200 @@
+"""The role `postgres`: databases of one namespace on a PostgreSQL server."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Collection, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.environment.spec import ConnectionSpec, PostgresSpec, ServiceSpec
+from harness.errors import ConfigError, ServiceError
+from harness.models.service import Connection, Slice
+from harness.models.snapshot import Dataset
+from harness.services.base import Service
+
+if TYPE_CHECKING:
+    import psycopg
+
+#: every server has it; databases are created and dropped from there
+ADMIN_DATABASE = "postgres"
+
+#: seconds until a connection is made; loopback servers answer in milliseconds
+_CONNECT_WITHIN = 5
+
+#: longest name of a database in bytes (PostgreSQL manual, 4.1.1); a longer one would be cut silently
+_LONGEST_NAME = 63
+
+
+class Postgres(Service[PostgresSpec]):
+    """A server; `client` is a psycopg connection (autocommit) to the slice's first database."""
+
+    role: ClassVar[str] = "postgres"
+    spec_type: ClassVar[type[ServiceSpec]] = PostgresSpec
+    engines: ClassVar[Mapping[str, str]] = {"embedded": "harness.engines.embedded.postgres:EmbeddedPostgres"}
+
+    _clients: dict[tuple[int, str], psycopg.Connection[Any]] | None = None
+
+    def whole(self) -> Slice:
+        return Slice(names={"database": {name: name for name in self.spec.databases}})
+
+    def ping(self) -> None:
+        """Log in and run a query."""
+        with closing(self._connect(ADMIN_DATABASE)) as connection:
+            connection.execute("SELECT 1").fetchone()
+
+    def prepare(self) -> None:
+        self._create(self.slice)
+
+    def open(self, prefix: str) -> Slice:
+        """Create one database for each declared one, as a clone of `template1`, to which nobody is ever connected."""
+        slice = Slice(prefix=prefix, names={"database": {name: f"{prefix}_{name}" for name in self.spec.databases}})
+        self._create(slice)
+        return slice
+
+    def close(self) -> None:
+        """Drop the slice's databases, their sessions and their replication slots."""
+        self.release()
+        if not self.slice.prefix:
+            return
+        with closing(self._connect(ADMIN_DATABASE)) as admin:
+            for name in self.slice.names["database"].values():
+                drop_database(admin, name)
+
+    @property
+    def client(self) -> psycopg.Connection[Any]:
+        """Return the connection to the first database; to the server's own when the environment declares none."""
+        return self.client_for(next(iter(self.spec.databases), None))
+
+    def client_for(self, database: str | None) -> psycopg.Connection[Any]:
+        """Return this object's connection (autocommit) to a database by its logical name.
+
+        Raises:
+            ConfigError: the environment does not declare it.
+            ServiceError: the server cannot be reached.
+        """
+        physical = ADMIN_DATABASE if database is None else self.physical(database)
+        if self._clients is None:
+            self._clients = {}
+        # A connection of the parent process must neither be used nor closed by a child: the key tells them apart.
+        key = (os.getpid(), physical)
+        known = self._clients.get(key)
+        if known is None or known.closed:
+            known = self._clients[key] = self._connect_or_explain(physical)
+        return known
+
+    def physical(self, database: str) -> str:
+        """Return what a declared database is called on the server; raises ConfigError for one that is not declared."""
+        try:
+            return self.slice.physical("database", database)
+        except KeyError:
+            raise ConfigError(
+                f"services.{self.name} declares no database {database!r}",
+                hint=f"it declares: {', '.join(self.spec.databases) or 'none'}",
+            ) from None
+
+    def connection(self, spec: ConnectionSpec) -> Connection:
+        """Return a `postgres` connection; its schema is the database, as the postgres provider reads it."""
+        database = spec.database or next(iter(self.spec.databases), None)
+        return Connection(
+            conn_type="postgres",
+            host=self.endpoint.host,
+            port=self.endpoint.port,
+            login=self.endpoint.user,
+            password=self.endpoint.password,
+            schema=ADMIN_DATABASE if database is None else self.physical(database),
+            extra=dict(spec.extra),
+        )
+
+    def environ(self) -> dict[str, str]:
+        """Return libpq's variables for the first database (PostgreSQL manual, 32.15)."""
+        first = next(iter(self.slice.names["database"].values()), ADMIN_DATABASE)
+        return {
+            "PGHOST": self.endpoint.host,
+            "PGPORT": str(self.endpoint.port),
+            "PGUSER": self.endpoint.user or "",
+            "PGPASSWORD": self.endpoint.password or "",
+            "PGDATABASE": first,
+        }
+
+    def jdbc_url(self, database: str) -> str:
+        """Return what Spark's JDBC source takes as `url`; user and password are options of their own."""
+        return f"jdbc:postgresql://{self.endpoint.address}/{self.physical(database)}"
+
+    def snapshot(self, volatile: Mapping[str, Collection[str]] | None = None) -> list[Dataset]:
+        """Return one dataset per table, partitioned tables as one, each database in one consistent view.
+
+        Args:
+            volatile: `database.schema.table` -> columns to leave out.
+        """
+        from harness.services._tables import read_tables
+
+        found: list[Dataset] = []
+        for logical, physical in self.slice.names["database"].items():
+            with closing(self._connect_or_explain(physical)) as connection:
+                found += read_tables(connection, self.name, logical, volatile or {})
+        return found
+
+    def attach_hint(self) -> str | None:
+        return " ".join(
+            [f"{name}={shlex.quote(value)}" for name, value in self.environ().items() if name != "PGUSER"]
+            + ["psql", "--username", self.endpoint.user or ""]
+        )
+
+    def release(self) -> None:
+        for (pid, _), connection in (self._clients or {}).items():
+            if pid == os.getpid():
+                connection.close()
+        self._clients = None
+
+    def _create(self, slice: Slice) -> None:
+        from psycopg import errors, sql
+
+        with closing(self._connect_or_explain(ADMIN_DATABASE)) as admin:
+            for name in slice.names["database"].values():
+                if len(name.encode()) > _LONGEST_NAME:
+                    raise ConfigError(
+                        f"services.{self.name}.databases: {name!r} is longer than PostgreSQL's {_LONGEST_NAME} bytes",
+                        hint="a namespace puts up to 13 characters in front of the declared name; shorten that",
+                    )
+                try:
+                    admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template1").format(sql.Identifier(name)))
+                except errors.DuplicateDatabase:
+                    continue
+
+    def _connect_or_explain(self, physical: str) -> psycopg.Connection[Any]:
+        import psycopg
+
+        try:
+            return self._connect(physical)
+        except psycopg.OperationalError as error:
+            raise ServiceError(
+                f"cannot open the database {physical!r}: {error}", role=self.name, engine=self.endpoint.engine
+            ) from error
+
+    def _connect(self, physical: str) -> psycopg.Connection[Any]:
+        import psycopg
+
+        return psycopg.connect(
+            host=self.endpoint.host,
+            port=self.endpoint.port,
+            user=self.endpoint.user,
+            password=self.endpoint.password,
+            dbname=physical,
+            autocommit=True,
+            connect_timeout=_CONNECT_WITHIN,
+            application_name="harness",
+        )
+
+
+def drop_database(admin: psycopg.Connection[Any], name: str) -> None:
+    """Drop a database whoever is connected to it, with the replication slots that would forbid it; idempotent."""
+    from psycopg import sql
+
+    slots = admin.execute("SELECT slot_name, active_pid FROM pg_replication_slots WHERE database = %s", [name])
+    for slot, pid in slots.fetchall():
+        if pid is not None:
+            admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        admin.execute("SELECT pg_drop_replication_slot(%s)", [slot])
+    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
