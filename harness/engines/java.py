@@ -82,7 +82,7 @@ def _version(home: Path) -> str:
     """Read the version from the `release` file that every JDK carries; starting a JVM to ask costs 100 ms and more."""
     release = home / "release"
     if release.exists():
-        facts = dict(re.findall(r'^(\w+)="(.*)"$', release.read_text(), re.MULTILINE))
+        facts: dict[str, str] = dict(re.findall(r'^(\w+)="(.*)"$', release.read_text(), re.MULTILINE))
         version = facts.get("JAVA_RUNTIME_VERSION") or facts.get("JAVA_VERSION")
         if version:
             return version

@@ -134,7 +134,8 @@ class KafkaClients:
     def _conf(self, conf: dict[str, Any]) -> dict[str, Any]:
         # callbacks and log_level are the settings of librdkafka that are written with an underscore
         given = {
-            key if key.endswith(("_cb", "_level")) else key.replace("_", "."): value for key, value in conf.items()
+            key if key.endswith("_cb") or key == "log_level" else key.replace("_", "."): value
+            for key, value in conf.items()
         }
         return {"bootstrap.servers": self.servers, **_EAGER, **given}
 
