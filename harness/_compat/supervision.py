@@ -204,8 +204,3 @@ def attach_spark() -> None:
     install = getattr(spark, "install", None)
     if install is not None:
         install()
-
-
-def api_client() -> Any:
-    """Return a client of an execution API that lives in this process, on this process's metadata database."""
-    return supervisor.InProcessTestSupervisor._api_client(dag=object())

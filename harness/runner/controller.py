@@ -117,13 +117,14 @@ class Controller:
             )
 
     def _make_loop(self) -> None:
-        from harness._compat.supervision import Surroundings, api_client
+        from harness._compat import execution_api
+        from harness._compat.supervision import Surroundings
         from harness._compat.waits import Pace, hurry_retries
         from harness.runner.loop import Loop
 
         pace = Pace(self._request.compression)
         hurry_retries(pace)
-        around = Surroundings(self._library.dags, api_client(), pace, self._library.find)
+        around = Surroundings(self._library.dags, execution_api.client(), pace, self._library.find)
         self._loop = Loop(self._request.parallelism, around, self._request.folder, self._say, self._call_back)
 
     def _create(self, scheduled: Any, plan: Any) -> tuple[str, str]:

@@ -38,7 +38,7 @@ AIRFLOW_MODULES: tuple[str, ...] = (
     "airflow.providers.standard.operators.trigger_dagrun",
     "airflow.providers.standard.sensors.python",
     "airflow.providers.standard.triggers.temporal",
-    "harness.runner.controller",
+    "harness.runner.warm:warm",
 )
 _SOCKET_PATH_LIMIT = 100
 """Longest path of a unix socket that every system takes (104 bytes on macOS, 108 on Linux)."""
