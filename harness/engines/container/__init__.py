@@ -1,0 +1,1 @@
+"""Services as containers, on Docker or Podman."""

@@ -1,0 +1,4 @@
+#!/bin/sh
+# Becomes the command, like the official image's entry point: there is nothing to prepare.
+set -eu
+exec "$@"
