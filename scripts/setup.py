@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib.util
 import json
 import os
 import platform
@@ -90,8 +91,8 @@ def content(*names: str) -> Iterator[str]:
 def provide_java() -> list[Path]:
     """Find a Java that Spark and Kafka accept, or install one where that takes no question."""
     java = find_java()
-    if java is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        install_java()
+    if java is None and may_install():
+        install_first(*JAVA_PACKAGES)
         java = find_java()
     if java is None:
         raise SetupError(
@@ -120,11 +121,16 @@ def java_seen() -> str:
     return release.read_text() if release and release.is_file() else str(java)
 
 
-def install_java() -> None:
-    """Install the oldest Java that suffices from the distribution's packages."""
+def may_install() -> bool:
+    """Tell whether a package of the system can be installed here without asking anybody."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install_first(*packages: str) -> None:
+    """Install the first of these Debian packages that this release has."""
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     call(["apt-get", "update", "-q"], env=environ)
-    for package in JAVA_PACKAGES:
+    for package in packages:
         if subprocess.run(["apt-cache", "show", package], capture_output=True, check=False).returncode == 0:
             call(["apt-get", "install", "-q", "-y", "--no-install-recommends", package], env=environ)
             return
@@ -133,11 +139,13 @@ def install_java() -> None:
 def make_venv() -> list[Path]:
     """Make the virtual environment with the Python that runs this script, and put uv into it."""
     python = VENV / "bin" / "python"
+    if importlib.util.find_spec("ensurepip") is None:  # Debian keeps it in a package of its own
+        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        if not may_install():
+            raise SetupError(f"Python's venv module is incomplete; install it: sudo apt-get install {package}")
+        install_first(package)
     if not usable(VENV):
-        try:
-            call([sys.executable, "-m", "venv", "--clear", str(VENV)])
-        except SetupError as error:
-            raise SetupError(f"{error}; on Debian and Ubuntu: apt-get install python3-venv") from error
+        call([sys.executable, "-m", "venv", "--clear", str(VENV)])
     if not shutil.which("uv"):
         call([str(python), "-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt"), "uv"])
     return [python]
