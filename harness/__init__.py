@@ -1,3 +1,21 @@
 """Test harness and local emulation for Airflow pipelines: real services, verdicts, proofs, and a release gate."""
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.api import Session as Session
+    from harness.environment import Environment as Environment
+
+_HOME = {"Environment": "harness.environment", "Session": "harness.api"}
+
+__all__ = ["Environment", "Session"]
+
+
+def __getattr__(name: str) -> Any:
+    # imported when it is asked for: `harness --help` pays for neither
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

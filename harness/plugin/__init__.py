@@ -162,7 +162,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
         for run in item.stash.get(RUNS, []):
             report.sections.extend(run_sections(run))  # type: ignore[attr-defined]
-    return report  # type: ignore[return-value]
+    return report
 
 
 def _folder(config: pytest.Config, name: str) -> Path:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import threading
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from harness.models.run import RunReport, RunResult, TaskResult
 from harness.report.console import console, styled
+from harness.runner.request import RunEvent
 from harness.state.diff import count, in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
 _LOG_LINES = 12
 
@@ -128,9 +130,42 @@ def changes_in_words(report: RunReport) -> str:
 
 
 class RunProgress:
-    """Says on standard error which task starts and how it ends; on a terminal the running ones stand in a status line."""
+    """Says on standard error what starts and how it ends; on a terminal the running tasks stand in a status line."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, live: bool = True) -> None:
         self._console = console()
-        self._lock = threading.Lock()
+        self._live = live and self._console.is_terminal
         self._running: dict[str, None] = {}
+        self._status: Status | None = None
+
+    def __enter__(self) -> RunProgress:
+        if self._live:
+            self._status = self._console.status("starting")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def __call__(self, event: RunEvent) -> None:
+        """Show one step."""
+        if event.kind == "task":
+            self._show_task(event)
+        elif event.kind == "run" and event.state == "running":
+            self._console.print(f"{event.dag_id} {event.run_id}", markup=False)
+        if self._status is not None:
+            doing = ", ".join(self._running) or event.state
+            self._status.update(escape(doing))
+
+    def _show_task(self, event: RunEvent) -> None:
+        if event.state == "running":
+            self._running[event.task] = None
+            return
+        self._running.pop(event.task, None)
+        took = f" {event.seconds:.1f} s" if event.seconds is not None else ""
+        which = f" (try {event.try_number})" if event.try_number > 1 else ""
+        detail = f" [dim]{escape(event.detail)}[/dim]" if event.detail else ""
+        self._console.print(f"  {escape(event.task):<20} {styled(event.state)}{took}{which}{detail}")

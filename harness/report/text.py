@@ -16,7 +16,7 @@ LOG_TAIL = 40
 
 
 def run_sections(report: RunReport) -> list[tuple[str, str]]:
-    """Return (title, text) pairs: the verdict with its tasks, what changed in the stores, and the failed tasks' logs."""
+    """Return (title, text) pairs: the verdict with its tasks, what changed in the stores, the logs of failed tasks."""
     sections = [(f"harness run {report.dag_id}: {report.verdict}", "\n".join([*report.reasons, task_table(report)]))]
     if changes := changes_in_words(report):
         sections.append((f"what {report.dag_id} changed", changes))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -77,7 +77,7 @@ class Session:
         self._channel: Channel | None = None
         self._record: records.SessionRecord | None = None
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -1,0 +1,146 @@
+"""The harness from Python: a session in which DAGs are run.
+
+::
+
+    from harness import Environment, Session
+
+    with Session(Environment.load("test")) as session:
+        report = session.run("orders_medallion", date="2026-01-02")
+        assert report.passed, report.reasons
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from harness import runner
+from harness.environment import Environment
+from harness.models.run import RunReport
+from harness.models.service import ServiceEvent
+from harness.runner import Dates, RunEvent, RunRequest
+from harness.session import client
+from harness.session.client import Namespace
+from harness.session.forkclient import ForkClient
+
+
+class RunOptions(TypedDict, total=False):
+    """Which runs of a DAG, and how.
+
+    Args:
+        date: a calendar date (every run that falls on it in the DAG's time zone), a timestamp (exactly one run), or
+            `none` (one manual run without a logical date). Without a date: the environment's `dates` of the DAG.
+        from_: first calendar date; goes with `to`.
+        to: last calendar date, included.
+        manual: manual runs instead of scheduled ones.
+        conf: what `dag_run.conf` holds.
+        task: run this task alone; what is before it counts as done.
+        resume: folder of an earlier report; its failed tasks and all after them are run again.
+        seed: put the inputs of those dates in place first, where the environment declares a seed; by default true.
+        snapshot: compare the stores before and after each run; by default true.
+        together: submit all dates at once, under max_active_runs, instead of one after the other.
+        deadline: seconds for all of it, kept by another process; by default 600.
+        parallelism: how many tasks run at once; by default 2.
+        compression: factor by which sensor pokes and timeouts, time triggers and retry delays are shortened; 1 is real
+            time, and the default is 60.
+        debugger: run the tasks below this process, with its terminal.
+    """
+
+    date: str | None
+    from_: str | None
+    to: str | None
+    manual: bool
+    conf: Mapping[str, Any] | None
+    task: str | None
+    resume: Path | None
+    seed: bool
+    snapshot: bool
+    together: bool
+    deadline: float | None
+    parallelism: int
+    compression: float
+    debugger: bool
+
+
+class Session(client.Session):
+    """A lease on the services of an environment, in which DAGs of one folder are run.
+
+    Args:
+        environment: what is to run.
+        dags: folder of the DAG files; by default `dags` in the project.
+        keep: seconds that the services stay after the last lease; None ends them with it.
+        on_event: takes each step of the services' start.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        dags: Path | None = None,
+        keep: float | None = None,
+        on_event: Callable[[ServiceEvent], None] | None = None,
+    ) -> None:
+        super().__init__(environment, keep=keep, on_event=on_event, fork_server=True)
+        self.dags = (dags or environment.project / "dags").resolve()
+
+    def run(
+        self,
+        dag_id: str,
+        *,
+        namespace: Namespace | None = None,
+        on_event: Callable[[RunEvent], None] = lambda event: None,
+        **options: Unpack[RunOptions],
+    ) -> RunReport:
+        """Run a DAG for one or more dates and judge it, task by task.
+
+        Args:
+            dag_id: which DAG of the session's folder.
+            namespace: run in this one; by default in a fresh one that is removed afterwards.
+            on_event: called with each step.
+            options: which runs, and how; see `RunOptions`.
+
+        Raises:
+            ConfigError: there is no such DAG or task, its file cannot be imported, or nothing is due on the date.
+            NothingChecked: the folder holds no DAG.
+            RunError: a seed or a snapshot failed.
+        """
+        with nullcontext(namespace) if namespace else self.namespace() as used:
+            request = self._request(dag_id, used, options)
+            report = runner.run(request, client=ForkClient(str(self.fork_server())), on_event=on_event)
+            return report.model_copy(update={"services": tuple(self.health())})
+
+    def _request(self, dag_id: str, used: Namespace, options: RunOptions) -> RunRequest:
+        how: dict[str, Any] = dict(options)
+        dates = {name: how.pop(name) for name in ("date", "from_", "to", "manual") if name in how}
+        spec = self.environment.spec
+        return RunRequest(
+            dag_id=dag_id,
+            dags_folder=self.dags,
+            project=self.environment.project.resolve(),
+            folder=new_run_folder(self.environment.project, dag_id),
+            environment=self.environment.name,
+            namespace=used.name,
+            dags=self._declared(dag_id, how.pop("seed", True)),
+            pools=spec.airflow.pools,
+            environ=used.environ,
+            services=used.refs,
+            data=spec.data,
+            dates=Dates.model_validate(dates),
+            **how,
+        )
+
+    def _declared(self, dag_id: str, seed: bool) -> dict[str, Any]:
+        declared = dict(self.environment.spec.dags)
+        if not seed and dag_id in declared:
+            declared[dag_id] = declared[dag_id].model_copy(update={"seed": None})
+        return declared
+
+
+def new_run_folder(project: Path, dag_id: str) -> Path:
+    """Return a new folder for a run's logs and metadata, below the project's `.harness/runs`; names sort by time."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    return project.resolve() / ".harness" / "runs" / f"{stamp}-{dag_id}-{secrets.token_hex(2)}"
