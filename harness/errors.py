@@ -4,6 +4,7 @@
 
     HarnessError
       ConfigError          the user's files or arguments are wrong: file, line, what, a hint
+        PluginError        a plugin's module cannot be used
       ServiceError         a service did not start or was lost: role, engine, last log lines
         StartTimeout       it was started, and never answered a round trip
         Crashed            its process ended
@@ -66,6 +67,20 @@ class ConfigError(HarnessError):
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
         return f"{place}: {super().__str__()}" if place else super().__str__()
+
+
+class PluginError(ConfigError):
+    """A plugin's module cannot be used.
+
+    Args:
+        message: what is wrong, without its place.
+        module: as the environment names it; None for an installed plugin.
+        hint: what to write instead.
+    """
+
+    def __init__(self, message: str, *, module: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.module = module
 
 
 class ServiceError(HarnessError):

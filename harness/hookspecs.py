@@ -15,7 +15,7 @@ from typing import Any
 
 import pluggy
 
-from harness.errors import ConfigError
+from harness.errors import PluginError
 
 GROUP = "harness"
 
@@ -53,7 +53,7 @@ def plugin_manager(
         installed: look at entry points, which takes about 0.1 s.
 
     Raises:
-        ConfigError: a plugin cannot be imported, or implements a hook that does not exist.
+        PluginError: a plugin cannot be imported, or implements a hook that does not exist.
     """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(sys.modules[__name__])
@@ -65,7 +65,7 @@ def plugin_manager(
             manager.load_setuptools_entrypoints(GROUP)
         manager.check_pending()
     except Exception as error:  # a plugin's module may raise anything while it is imported
-        raise ConfigError(f"a plugin cannot be loaded: {type(error).__name__}: {error}") from error
+        raise PluginError(f"a plugin cannot be loaded: {type(error).__name__}: {error}") from error
     return manager
 
 
@@ -81,8 +81,9 @@ def _register(manager: pluggy.PluginManager, name: str) -> None:
     try:
         module = import_module(name)
     except Exception as error:  # see above
-        raise ConfigError(
+        raise PluginError(
             f"the plugin {name!r} cannot be imported: {type(error).__name__}: {error}",
+            module=name,
             hint="'plugins' takes module names, importable from the project's root",
         ) from error
     if not manager.is_registered(module):

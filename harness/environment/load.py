@@ -12,11 +12,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.environment.merge import chain
-from harness.environment.problems import Found, first_error, flatten, shape_problems
+from harness.environment.problems import Found, Problem, first_error, flatten, shape_problems
 from harness.environment.references import reference_problems
 from harness.environment.source import KeyPath, Node, Origin, dotted
 from harness.environment.spec import EnvironmentSpec
 from harness.environment.variables import as_written, fill
+from harness.errors import PluginError
 
 DEFAULT_FOLDER = Path("environments")
 _SCALAR_TYPES = ("int_type", "float_type", "bool_type")
@@ -80,17 +81,27 @@ class Environment:
 
 def _validated(tree: Node, files: tuple[Path, ...], project: Path) -> EnvironmentSpec:
     """Validate strictly; text that came from variables is read as a number where the specification wants one."""
-    context = {"strict": True, "project": project}
     try:
-        return EnvironmentSpec.model_validate(tree.plain(), strict=True, context=context)
+        return _specified(tree, files, project)
     except ValidationError as error:
         filled = [found for found in flatten(error, EnvironmentSpec) if found.error["type"] in _SCALAR_TYPES]
     for found in filled:
         tree = _converted(tree, found)
     try:
-        return EnvironmentSpec.model_validate(tree.plain(), strict=True, context=context)
+        return _specified(tree, files, project)
     except ValidationError as error:
         raise first_error(shape_problems(error, tree, EnvironmentSpec), tree, files) from None
+
+
+def _specified(tree: Node, files: tuple[Path, ...], project: Path) -> EnvironmentSpec:
+    said = tree.plain()
+    try:
+        return EnvironmentSpec.model_validate(said, strict=True, context={"strict": True, "project": project})
+    except PluginError as error:
+        if error.module is None:
+            raise
+        path: KeyPath = ("plugins", said["plugins"].index(error.module))
+        raise first_error([Problem(path, error.message, error.hint)], tree, files) from error
 
 
 def _converted(tree: Node, found: Found) -> Node:

@@ -117,12 +117,8 @@ def _problem(found: Found, tree: Node) -> Problem:
         hint = "set it here, or use an environment that extends this one" if path == ("stage",) else None
         return Problem(path, "required, and missing", hint)
     given = str(path[-1]) if at_key else (node.plain() if node else found.error.get("input"))
-    message, hint = _words(kind, context, said, _spoken(given, path, node))
-    if kind == "literal_error" and isinstance(given, str):
-        hint = did_you_mean(given, str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", "))
-    if kind in _MAPPINGS and given is None:
-        hint = "write {} for the defaults"
-    return Problem(path, message, hint, at_key)
+    message = _words(kind, context, said, _spoken(given, path, node))
+    return Problem(path, message, _hint(kind, context, given), at_key)
 
 
 _MAPPINGS = ("model_type", "dict_type", "model_attributes_type", "mapping_type")
@@ -144,9 +140,8 @@ _LIMITS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _words(kind: str, context: Mapping[str, Any], otherwise: str, given: str) -> tuple[str, str | None]:
-    """Return message and hint for a value that is there and wrong."""
-    hint = "put it in quotes" if kind == "string_type" else None
+def _words(kind: str, context: Mapping[str, Any], otherwise: str, given: str) -> str:
+    """Return what is wrong with a value that is there."""
     message = otherwise[:1].lower() + otherwise[1:]
     if kind in _EXPECTED:
         message = f"expected {_EXPECTED[kind]}, got {given}"
@@ -161,7 +156,15 @@ def _words(kind: str, context: Mapping[str, Any], otherwise: str, given: str) ->
         message = "must not be empty"
     elif kind == "value_error":
         message = str(context.get("error", otherwise))
-    return message, hint
+    return message
+
+
+def _hint(kind: str, context: Mapping[str, Any], given: object) -> str | None:
+    if kind == "string_type" and isinstance(given, (int, float)):
+        return "put it in quotes"
+    if kind == "literal_error" and isinstance(given, str):
+        return did_you_mean(given, str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", "))
+    return "write {} for the defaults" if kind in _MAPPINGS and given is None else None
 
 
 def _plainly(limit: object) -> str:

@@ -7,6 +7,7 @@ or unfold into more than a person can have written is refused, with its place.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ MAX_BYTES = 256 * 1024
 MAX_VALUES = 20_000
 """After aliases are unfolded; nine nested lists of nine aliases would be 387 million."""
 MAX_DIGITS = 40
+MAX_DEPTH = 100
+"""Of brackets; the parser's time grows with the square of their depth."""
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 Step: TypeAlias = "str | int"
@@ -67,8 +70,9 @@ class Node:
 
     @property
     def place(self) -> Origin:
-        """Where a reader looks for it: at the key of a mapping, at any other value itself."""
-        return self.key if self.key is not None and isinstance(self.value, Mapping) else self.origin
+        """Where a reader looks for it: at the key of a mapping and of nothing, at any other value itself."""
+        by_key = self.value is None or isinstance(self.value, Mapping)
+        return self.key if self.key is not None and by_key else self.origin
 
     def plain(self) -> Any:
         """Return the value as lists, dicts and scalars, without places."""
@@ -126,6 +130,7 @@ def read(path: Path) -> Node:
         ConfigError: it cannot be read, is not YAML, or is not a mapping; with the place.
     """
     text = _text(path)
+    _refuse_depth(text, path)
     try:
         top = _compose(text, path)
         node = _Reader(path).node(top, ()) if top is not None else None
@@ -167,6 +172,19 @@ def _text(path: Path) -> str:
         ) from None
 
 
+def _refuse_depth(text: str, path: Path) -> None:
+    """Refuse brackets in brackets in brackets; those in comments and quotes count too, which no honest file notices."""
+    depth = 0
+    for match in re.finditer(r"[\[\]{}]", text):
+        depth = depth + 1 if match[0] in "[{" else max(depth - 1, 0)
+        if depth > MAX_DEPTH:
+            raise _place(text, match.start(), path).error("nested too deeply")
+
+
+def _place(text: str, index: int, path: Path) -> Origin:
+    return Origin(path, text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
+
+
 def _compose(text: str, path: Path) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
@@ -178,9 +196,8 @@ def _compose(text: str, path: Path) -> Any:
             warnings.simplefilter("ignore", ReusedAnchorWarning)
             return YAML(typ="safe", pure=True).compose(text)
     except ReaderError as error:
-        before = text[: error.position]
-        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-        raise Origin(path, line, column).error(f"not a text file: control character {text[error.position]!r}") from None
+        place, character = _place(text, error.position, path), text[error.position]
+        raise place.error(f"not a text file: control character {character!r}") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Origin(path, mark.line + 1, mark.column + 1) if mark else Origin(path, 1, 1)
@@ -199,6 +216,9 @@ def _syntax(error: Any) -> tuple[str, str | None]:
         return "not valid YAML: a second ':' in one line", "quote text that contains ': ', and check the indentation"
     if "another document" in problem:
         return "a second YAML document begins here", "write one environment in each file"
+    if "<block end>" in problem and error.context_mark:
+        line = error.context_mark.line + 1
+        return f"not valid YAML: does not belong to the block that begins on line {line}", "check the indentation"
     context = _one_line(error.context) if error.context and error.context_mark else ""
     since = f" {context} from line {error.context_mark.line + 1}" if context else ""
     return f"not valid YAML: {problem}{since}", None
@@ -226,7 +246,7 @@ class _Reader:
     def node(self, node: Any, path: KeyPath) -> Node:
         self.count += 1
         if self.count > MAX_VALUES:
-            self.fail(node, path, f"more than {MAX_VALUES} values after its aliases are unfolded")
+            self.fail(node, (), f"more than {MAX_VALUES} values after its aliases are unfolded")
         if id(node) in self.inside:
             self.fail(node, path, "an alias that contains itself")
         self.inside.add(id(node))

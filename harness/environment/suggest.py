@@ -17,7 +17,7 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str | 
 
     names = list(dict.fromkeys(known))
     folded = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(word.lower(), list(folded), 1)
+    near = difflib.get_close_matches(word.lower(), list(folded), 1, cutoff=0.65)
     if near:
         return f"did you mean {folded[near[0]]!r}?"
     if otherwise and names:
