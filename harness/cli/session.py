@@ -40,6 +40,7 @@ def up(
 
     environment = load(env, environments)
     idle = seconds(keep)
+    began = time.monotonic()
     with StartProgress() as progress:
         session = Session(environment, keep=idle, on_event=progress, fork_server=True)
         session.start()
@@ -53,7 +54,7 @@ def up(
     for name, where in _addresses(refs).items():
         out.print(f"{name:<10} {where}", markup=False)
     out.print(
-        f"up in {duration(session.attach_seconds)}; ends after {duration(idle)} without use, or 'harness down {env}'"
+        f"up in {duration(time.monotonic() - began)}; ends after {duration(idle)} without use, or 'harness down {env}'"
     )
 
 
@@ -106,7 +107,7 @@ def status(
         holders = [f"{lease['pid']} {lease['command']}" for lease in answer["leases"]]
         if not holders:
             holders = [f"nobody for {duration(answer['idle'] or 0)}, kept for {duration(answer['keep'])}"]
-        for number, (service, engine) in enumerate(record.services.items()):
+        for number, (service, engine) in enumerate(record.services.items() or [("no service", "-")]):
             memory = answer["memory"].get(service, 0) / 2**20
             table.add_row(
                 record.id if number == 0 else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ def print_report(report: RunReport, *, stderr: bool = False) -> None:
         print_tasks(report, out)
         _print_outputs(report, out)
     for run in report.runs:
-        _print_failures(run, out)
+        _print_failures(run, Path(report.folder or ""), out)
     for service in report.services:
         if not service.healthy:
             out.print(f"[red]service {service.service} ({service.engine})[/red] {escape(service.detail)}")
@@ -110,7 +111,7 @@ def _print_outputs(report: RunReport, out: Console) -> None:
     out.print(table)
 
 
-def _print_failures(run: RunResult, out: Console) -> None:
+def _print_failures(run: RunResult, folder: Path, out: Console) -> None:
     for task in run.tasks:
         if task.state != "failed" or task.declared:
             continue
@@ -118,7 +119,7 @@ def _print_failures(run: RunResult, out: Console) -> None:
         error = (last.error if last else None) or "failed"
         out.print(f"[red]{escape(task.name)}[/red] of {_label(run)}: {escape(error)}")
         if last and last.log:
-            out.print(f"  log: {last.log}", markup=False)
+            out.print(f"  log: {folder / last.log}", markup=False)
     for name, stack in run.stacks.items():
         out.print(f"[red]{escape(name)}[/red] was here when its time was up:")
         out.print("\n".join(f"  {line}" for line in stack.splitlines()[-_LOG_LINES:]), markup=False)

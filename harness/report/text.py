@@ -24,7 +24,9 @@ def run_sections(report: RunReport) -> list[tuple[str, str]]:
         for task in run.tasks:
             last = task.tries[-1] if task.tries else None
             if task.state == "failed" and last is not None and last.log:
-                sections.append((f"log of {task.name}, try {last.number}, {run.run_id}", tail(Path(last.log))))
+                sections.append(
+                    (f"log of {task.name}, try {last.number}, {run.run_id}", tail(Path(report.folder or "", last.log)))
+                )
     return sections
 
 
