@@ -130,7 +130,7 @@ def _print_table(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _print_outline(lines: Sequence[Line]) -> None:
-    """Print the outline with its comments in one column; dimmed on a terminal."""
+    """Print the outline with its comments in one column; greyed on a terminal."""
     width = min(max((len(line.text) for line in lines if line.origin), default=0), 72)
     if not sys.stdout.isatty():
         for line in lines:
@@ -142,7 +142,7 @@ def _print_outline(lines: Sequence[Line]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
         text = Text(line.text.ljust(width) if line.origin else line.text)
-        console.print(text.append(f"  # {line.origin}", style="dim") if line.origin else text)
+        console.print(text.append(f"  # {line.origin}", style="bright_black") if line.origin else text)
 
 
 def _project_plugins(folder: Path) -> list[str]:
