@@ -69,14 +69,8 @@ def read_run(dag_id: str, run_id: str) -> RunRecord:
         )
 
 
-def read_state(dag_id: str, run_id: str) -> str | None:
-    """Return the run's state."""
-    with create_session() as session:
-        return _word(session.scalar(select(DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)))
-
-
-def read_task_state(ti: Any) -> tuple[str | None, float | None]:
-    """Return the state and the seconds of the task instance that `ti` was when it was queued."""
+def read_task_state(ti: Any) -> str | None:
+    """Return the state of the task instance that `ti` was when it was queued."""
     same = (
         TaskInstance.dag_id == ti.dag_id,
         TaskInstance.run_id == ti.run_id,
@@ -84,8 +78,7 @@ def read_task_state(ti: Any) -> tuple[str | None, float | None]:
         TaskInstance.map_index == ti.map_index,
     )
     with create_session() as session:
-        row = session.execute(select(TaskInstance.state, TaskInstance.duration).where(*same)).one()
-        return _word(row.state), row.duration
+        return _word(session.scalar(select(TaskInstance.state).where(*same)))
 
 
 def _word(state: Any) -> str | None:

@@ -166,6 +166,14 @@ def active_runs() -> list[tuple[str, str]]:
         return [(dag_id, run_id) for dag_id, run_id in session.execute(query)]
 
 
+def states() -> list[tuple[Any, ...]]:
+    """Return the states of all runs and task instances, to tell whether anything has changed."""
+    with create_session() as session:
+        runs = session.execute(select(DagRun.id, DagRun.state).order_by(DagRun.id))
+        tasks = session.execute(select(TaskInstance.id, TaskInstance.state).order_by(TaskInstance.id))
+        return [*map(tuple, runs), *map(tuple, tasks)]
+
+
 def run_only(dag_id: str, run_id: str, task_id: str) -> None:
     """Count everything but one task as done: what is before it as a success, the rest as removed."""
     with create_session() as session:

@@ -83,6 +83,7 @@ class Loop:
     def run(self) -> None:
         """Go on until every run has ended, or nothing more can happen (see `stalled`)."""
         self._listen_to_children()
+        seen: object = None
         while True:
             self._scheduler.time_out_deferred()
             busy = sum(not isinstance(one.process, TriggerTry) for one in self._running)
@@ -93,6 +94,11 @@ class Loop:
                 break
             due = self._scheduler.next_due()
             if due is None and not self._running:
+                # a decision may only prepare the next one: it is a stall when a whole round changed nothing
+                now = scheduling.states()
+                if now != seen:
+                    seen = now
+                    continue
                 self.stalled = self._scheduler.stalled() or ["the run does not end, and no task of it can start"]
                 break
             self._wait(due)
@@ -152,7 +158,7 @@ class Loop:
         if isinstance(one.process, TriggerTry):
             return
         self._adopt_triggered(one)
-        state, seconds = records.read_task_state(one.ti)
+        state = records.read_task_state(one.ti)
         attempt = one.attempt
         error = None
         if state in ("failed", "up_for_retry"):
