@@ -58,6 +58,7 @@ class ServerProcess:
         user: User | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         death_signal: signal.Signals = signal.SIGKILL,
+        pass_fds: Sequence[int] = (),
     ) -> ServerProcess:
         """Start a server in its own session; its input is empty, its output is appended to `log`.
 
@@ -72,6 +73,7 @@ class ServerProcess:
             user: run as this user and group, without others; needs root.
             stop_signal: what asks it politely to end.
             death_signal: what it is sent when the process that started it is gone.
+            pass_fds: open files that it inherits, under the same numbers.
 
         Raises:
             ServiceError: there is no such command, or the system refuses to start a process.
@@ -92,6 +94,7 @@ class ServerProcess:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=pass_fds,
                 )
         except OSError as error:
             raise ServiceError(f"cannot start {argv[0]}: {error}") from error
@@ -201,6 +204,15 @@ def tail(path: Path, lines: int = 20, hide: Iterable[str] = ()) -> tuple[str, ..
     for secret in hide:
         text = text.replace(secret, "***")
     return tuple(text.splitlines()[-lines:])
+
+
+def listening_socket() -> socket.socket:
+    """Return a socket that listens on a free port of 127.0.0.1, for a server that inherits it (`pass_fds`).
+
+    Nobody can take the port in between, and whoever connects before the server accepts just waits. The caller closes
+    its own copy, so that connections are refused once the server is gone.
+    """
+    return socket.create_server(("127.0.0.1", 0), backlog=128)
 
 
 def free_port() -> int:
