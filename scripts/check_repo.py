@@ -67,7 +67,7 @@ def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def findings(root: Path) -> list[str]:
     """Return everything that is wrong in the repository at `root`, as `path:line:column: what`."""
-    found = []
+    found: list[str] = []
     for path in tracked(root):
         found += forbidden_text(path, root)
         if path.suffix == ".py":

@@ -28,6 +28,14 @@ MINIMUM_PYTHON = (3, 11)
 #: newest first where a distribution has both; Spark 4.0 is tested on 17
 JAVA_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
 
+#: an archive fits one set of jars, pyspark's own among them, and holds what the rehearsal loads
+ARCHIVED = (
+    "constraints.txt",
+    "harness/engines/ivy.xml",
+    "harness/engines/archives.py",
+    "harness/engines/embedded/rehearsal.py",
+)
+
 
 class SetupError(Exception):
     """A step cannot be done here; the message says what the user can do."""
@@ -77,7 +85,7 @@ def steps() -> list[Step]:
         Step("jars", lambda: [*code, *environ, *content("harness/engines/ivy.xml")], fetch_jars),
         Step(
             "archives",
-            lambda: [*code, *environ, *content("harness/engines/ivy.xml", "harness/engines/archives.py"), java_seen()],
+            lambda: [*code, *environ, *content(*ARCHIVED), java_seen()],
             make_archives,
         ),
     ]
