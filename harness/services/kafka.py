@@ -35,7 +35,10 @@ class Kafka(Service[KafkaSpec]):
 
     role: ClassVar[str] = "kafka"
     spec_type: ClassVar[type[ServiceSpec]] = KafkaSpec
-    engines: ClassVar[Mapping[str, str]] = {"embedded": "harness.engines.embedded.kafka:EmbeddedKafka"}
+    engines: ClassVar[Mapping[str, str]] = {
+        "embedded": "harness.engines.embedded.kafka:EmbeddedKafka",
+        "container": "harness.engines.container.kafka:ContainerKafka",
+    }
 
     _client: tuple[int, KafkaClients] | None = None
     _pinger: tuple[int, Any, Any] | None = None

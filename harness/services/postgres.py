@@ -32,7 +32,10 @@ class Postgres(Service[PostgresSpec]):
 
     role: ClassVar[str] = "postgres"
     spec_type: ClassVar[type[ServiceSpec]] = PostgresSpec
-    engines: ClassVar[Mapping[str, str]] = {"embedded": "harness.engines.embedded.postgres:EmbeddedPostgres"}
+    engines: ClassVar[Mapping[str, str]] = {
+        "embedded": "harness.engines.embedded.postgres:EmbeddedPostgres",
+        "container": "harness.engines.container.postgres:ContainerPostgres",
+    }
 
     _clients: dict[tuple[int, str], psycopg.Connection[Any]] | None = None
 

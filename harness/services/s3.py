@@ -29,7 +29,10 @@ class S3(Service[S3Spec]):
 
     role: ClassVar[str] = "s3"
     spec_type: ClassVar[type[ServiceSpec]] = S3Spec
-    engines: ClassVar[Mapping[str, str]] = {"embedded": "harness.engines.embedded.s3:EmbeddedS3"}
+    engines: ClassVar[Mapping[str, str]] = {
+        "embedded": "harness.engines.embedded.s3:EmbeddedS3",
+        "container": "harness.engines.container.s3:ContainerS3",
+    }
 
     _client: tuple[int, S3Client] | None = None
 

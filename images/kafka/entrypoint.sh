@@ -15,8 +15,16 @@ env | sed -n 's/^KAFKA_//p' | grep -v -E '^(HEAP_OPTS|JVM_PERFORMANCE_OPTS|OPTS|
     printf '%s=%s\n' "$key" "$value"
 done > "$settings"
 
+own_id=ZHRhcC1oYXJuZXNzLTAwMQ
 set -f
 if [ ! -s "$data/meta.properties" ]; then
-    $java kafka.tools.StorageTool format -t "${CLUSTER_ID:-ZHRhcC1oYXJuZXNzLTAwMQ}" -c "$settings" > /dev/null
+    if [ "${CLUSTER_ID:-$own_id}" = "$own_id" ] && [ "${KAFKA_NODE_ID:-1}" = 1 ] && [ -d /var/lib/kafka/formatted ]; then
+        mkdir -p "$data"
+        cp /var/lib/kafka/formatted/*.properties "$data/"
+        cp /var/lib/kafka/formatted/bootstrap.checkpoint "$data/" 2> /dev/null || true
+    else
+        $java kafka.tools.StorageTool format -t "${CLUSTER_ID:-$own_id}" -c "$settings" > /dev/null
+    fi
 fi
+[ "${1:-}" != format ] || exit 0
 exec $java ${KAFKA_OPTS:-} kafka.Kafka "$settings"

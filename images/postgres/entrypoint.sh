@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the cluster at first start, then becomes the server. Reads the official image's variables: POSTGRES_USER,
-# POSTGRES_PASSWORD, POSTGRES_DB.
+# POSTGRES_PASSWORD, POSTGRES_DB, POSTGRES_INITDB_ARGS.
 set -eu
 
 if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
@@ -8,8 +8,8 @@ if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
     user=${POSTGRES_USER:-postgres}
     secret=$(mktemp)
     printf '%s\n' "$POSTGRES_PASSWORD" > "$secret"
-    # nothing is synced: the data goes with the container
-    initdb --username="$user" --pwfile="$secret" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync > /dev/null
+    # shellcheck disable=SC2086  # arguments are words
+    initdb --username="$user" --pwfile="$secret" --auth=scram-sha-256 ${POSTGRES_INITDB_ARGS:---encoding=UTF8} > /dev/null
     rm "$secret"
     echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
     echo "host replication all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
