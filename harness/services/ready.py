@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -28,21 +29,50 @@ def wait_until_ready(service: Service[Any], running: Running, within: float) -> 
     """
     began = time.monotonic()
     pause, tries = _FIRST_PAUSE, 0
+    seen: Exception | None = None
+    attempt = _Attempt(service)
     while True:
-        tries += 1
+        attempt.ended.wait(pause)
+        waited = time.monotonic() - began
+        if attempt.succeeded:
+            return
+        if not running.alive():
+            raise _told(running.failure(), service) or _crashed(service, running, waited)
+        if waited > within:
+            raise _timeout(service, running, attempt.error or seen, f"{tries + 1} x in {waited:.1f} s")
+        if attempt.ended.is_set():
+            seen, tries, pause = attempt.error, tries + 1, min(pause * 1.5, _LONGEST_PAUSE)
+            time.sleep(pause)
+            attempt = _Attempt(service)
+
+
+class _Attempt:
+    """One ping in a thread of its own: a client library that hangs must not outlast the deadline."""
+
+    def __init__(self, service: Service[Any]) -> None:
+        self.ended = threading.Event()
+        self.error: Exception | None = None
+        self._answered = False
+        threading.Thread(target=self._ping, args=(service,), name=f"ping-{service.name}", daemon=True).start()
+
+    @property
+    def succeeded(self) -> bool:
+        return self.ended.is_set() and self._answered
+
+    def _ping(self, service: Service[Any]) -> None:
         try:
             service.ping()
-        except Exception as error:  # noqa: BLE001 - what a client library raises before its server is up is its own affair
-            seen = error
-        else:
-            return
-        waited = time.monotonic() - began
-        if not running.alive():
-            raise running.failure() or _crashed(service, running, waited)
-        if waited + pause > within:
-            raise _timeout(service, running, seen, f"{tries} round trips in {waited:.1f} s")
-        time.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
+            self._answered = True
+        except Exception as error:  # noqa: BLE001 - what a library raises before its server is up is its own affair
+            self.error = error
+        finally:
+            self.ended.set()
+
+
+def _told(failure: ServiceError | None, service: Service[Any]) -> ServiceError | None:
+    if failure is not None:
+        failure.role = service.name
+    return failure
 
 
 def _crashed(service: Service[Any], running: Running, waited: float) -> ServiceError:
@@ -55,10 +85,10 @@ def _crashed(service: Service[Any], running: Running, waited: float) -> ServiceE
     )
 
 
-def _timeout(service: Service[Any], running: Running, seen: Exception, tried: str) -> ServiceError:
-    what = (str(seen).strip().splitlines() or [""])[0]
+def _timeout(service: Service[Any], running: Running, seen: Exception | None, tried: str) -> ServiceError:
+    what = f"{type(seen).__name__}: {(str(seen).strip().splitlines() or [''])[0]}" if seen else "no answer at all"
     return StartTimeout(
-        f"{service.endpoint.address} did not answer: tried {tried}; last seen: {type(seen).__name__}: {what}",
+        f"{service.endpoint.address} did not answer a round trip: tried {tried}; last seen: {what}",
         role=service.name,
         engine=service.endpoint.engine,
         log=running.log_tail(),

@@ -1,0 +1,63 @@
+"""The project's own ASGI applications, as synthetic upstream systems, in one uvicorn process."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+from harness.engines.base import Engine, Place, Running
+from harness.engines.process import ProcessRunning, ServerProcess, listening_socket
+from harness.environment.spec import HttpSpec, ServiceSpec
+from harness.errors import Crashed, ServiceError
+from harness.models.service import Endpoint
+
+_SERVER = Path(__file__).with_name("asgi_server.py")
+
+
+class EmbeddedHttp(Engine):
+    """Starts one process that serves all applications, each at `/NAME`, with the project's root on its path."""
+
+    name: ClassVar[str] = "embedded"
+    fidelity: ClassVar[tuple[str, ...]] = (
+        "http:isolation: an application is shared by all namespaces",
+        "http:tls: no TLS",
+    )
+
+    def start(self, spec: ServiceSpec, place: Place) -> Running:
+        assert isinstance(spec, HttpSpec)
+        failure = place.folder / "failure.json"
+        targets = [f"{name}={target}" for name, target in spec.apps.items()]
+        project = place.project.resolve()
+        with listening_socket() as listener:
+            process = ServerProcess.spawn(
+                # -P: the script's own folder has modules that are named like the standard library's
+                [sys.executable, "-P", _SERVER, str(listener.fileno()), project, failure, *targets],
+                folder=place.folder,
+                log=place.folder / "http.log",
+                pass_fds=(listener.fileno(),),
+            )
+            endpoint = Endpoint(
+                role="http", engine=self.name, port=listener.getsockname()[1], options={"scheme": "http"}
+            )
+        return RunningApps(endpoint, process, failure)
+
+
+class RunningApps(ProcessRunning):
+    """The process of the applications, which leaves a file behind when it could not import one."""
+
+    def __init__(self, endpoint: Endpoint, process: ServerProcess, failure: Path) -> None:
+        super().__init__(endpoint, process, remove=(failure,))
+        self._failure = failure
+
+    def failure(self) -> ServiceError | None:
+        if not self._failure.exists():
+            return None
+        told = json.loads(self._failure.read_text())
+        place = f" at {told['place']}" if told["place"] else ""
+        return Crashed(
+            f"the application {told['app']} ({told['target']}) cannot be imported: {told['error']}{place}",
+            engine=self.endpoint.engine,
+            hint="an entry of `apps:` is `module:attribute`, found from the project's root",
+        )
