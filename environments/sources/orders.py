@@ -11,7 +11,7 @@ unknown currency        i % 100 == 58: a currency that the shop never agreed on 
 update, the same day    i % 10 == 3: paid, another amount                            n/10
 update, the day after   i % 10 == 8: shipped; the order moves to that day            n/10, of the day before
 exact duplicate         i % 50 == 31 the order, i % 50 == 33 its update, once more   n/25
-vanishing country       i % 200 == 8: Malta, updated (so moved) the day after        n/200
+vanishing country       i % 200 == 8, every second day: Malta; moved the day after    n/200
 ======================  ===========================================================  ==================================
 
 Two different versions of one order never share an event time: their order would depend on where the broker put them,
@@ -114,7 +114,8 @@ class OrderSource:
 
     def _placed(self, day: date, i: int) -> Order:
         draw = _draw(self.seed, day, "order", i)
-        country, currency = ("MT", "EUR") if i % 200 == 8 else _MARKETS[draw % len(_MARKETS)]
+        is_maltese = i % 200 == 8 and day.toordinal() % 2 == 1
+        country, currency = ("MT", "EUR") if is_maltese else _MARKETS[draw % len(_MARKETS)]
         late = timedelta(days=1 + i // 20 % 2) if i % 20 == 7 else timedelta()
         return Order(
             order_id=f"o-{day:%Y%m%d}-{i:07d}",

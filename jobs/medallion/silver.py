@@ -101,11 +101,12 @@ def release(spark: SparkSession, *, layout: Layout, rates: Rates) -> Silver:
     is_ripe = (F.col("reason") == NO_RATE) & F.col("currency").isin(*rates.usable)
     table = DeltaTable.forPath(spark, layout.quarantine)
     ripe = table.toDF().where(is_ripe).select("kafka_partition", "kafka_offset", "key", "raw")
-    if ripe.isEmpty():
+    released = ripe.count()
+    if not released:
         return Silver()
     moved = upsert(orders(parsed(ripe, rates.usable)), layout=layout)
-    gone = table.delete(is_ripe).first()
-    return moved + Silver(released=gone["num_affected_rows"])
+    table.delete(is_ripe)
+    return moved + Silver(released=released)
 
 
 def _merge(source: DataFrame, target: str, condition: str) -> DeltaMergeBuilder:
