@@ -137,7 +137,7 @@ class Installation:
                 hint="set TMPDIR to a folder that all users may enter, or run as an ordinary user",
             )
         if not (_open_to_all(root / "share") and _open_to_all(root / "bin" / "postgres")):
-            root = _public_copy(root, home / "programs")
+            root = _public_copy(root, home / "programs" / root.parent.name / root.name)
         os.chown(home, *user)
         return cls(root, home, user)
 
@@ -227,8 +227,12 @@ def _open_to_all(path: Path) -> bool:
 
 
 def _public_copy(root: Path, copy: Path) -> Path:
-    """Copy the programs (31 MB) without their headers, readable by all."""
+    """Copy the programs (40 MB), and the libraries that lie beside their package, readable by all."""
     shutil.copytree(root, copy, ignore=shutil.ignore_patterns("include", "pgbench", "ecpg"))
-    for path in (copy, *copy.rglob("*")):
+    libraries = root.parent.with_name(f"{root.parent.name}.libs")  # the programs find them by this relative path
+    if libraries.exists():
+        shutil.copytree(libraries, copy.parent.with_name(libraries.name))
+    top = copy.parents[1]
+    for path in (top, *top.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
     return copy
