@@ -111,6 +111,7 @@ class SparkSpec(ServiceSpec):
     )
     master: str = Field(default="local[2]", min_length=1)
     conf: dict[str, str] = Field(default_factory=dict)
+    connect: bool = Field(default=False, description="container: a Spark Connect server beside the cluster")
 
 
 class HttpSpec(ServiceSpec):

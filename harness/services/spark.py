@@ -26,7 +26,10 @@ class Spark(Service[SparkSpec]):
 
     role: ClassVar[str] = "spark"
     spec_type: ClassVar[type[ServiceSpec]] = SparkSpec
-    engines: ClassVar[Mapping[str, str]] = {"embedded": "harness.engines.embedded.spark:EmbeddedSpark"}
+    engines: ClassVar[Mapping[str, str]] = {
+        "embedded": "harness.engines.embedded.spark:EmbeddedSpark",
+        "container": "harness.engines.container.spark:ContainerSpark",
+    }
 
     def whole(self) -> Slice:
         return Slice(names={"database": {"default": "default"}, "warehouse": {"default": self._warehouse()}})
@@ -67,10 +70,16 @@ class Spark(Service[SparkSpec]):
 
     def connection(self, spec: ConnectionSpec) -> Connection:
         """Return the connection for the apache-spark provider; `@task.pyspark` attaches, spark-submit starts anew."""
-        return Connection(conn_type="spark", host=self.spec.master, extra={"deploy-mode": "client", **spec.extra})
+        return Connection(
+            conn_type="spark",
+            host=self.endpoint.options.get("master", self.spec.master),
+            extra={"deploy-mode": "client", **spec.extra},
+        )
 
     def environ(self) -> dict[str, str]:
-        return {VARIABLE: str(self._address)}
+        # a spark-submit of the user's own finds there what the cluster asks of a driver
+        conf = self.endpoint.options.get("conf")
+        return {VARIABLE: str(self._address), **({"SPARK_CONF_DIR": conf} if conf else {})}
 
     def attach_hint(self) -> str | None:
         return (

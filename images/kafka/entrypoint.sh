@@ -20,8 +20,7 @@ set -f
 if [ ! -s "$data/meta.properties" ]; then
     if [ "${CLUSTER_ID:-$own_id}" = "$own_id" ] && [ "${KAFKA_NODE_ID:-1}" = 1 ] && [ -d /var/lib/kafka/formatted ]; then
         mkdir -p "$data"
-        cp /var/lib/kafka/formatted/*.properties "$data/"
-        cp /var/lib/kafka/formatted/bootstrap.checkpoint "$data/" 2> /dev/null || true
+        cp -r /var/lib/kafka/formatted/. "$data/"
     else
         $java kafka.tools.StorageTool format -t "${CLUSTER_ID:-$own_id}" -c "$settings" > /dev/null
     fi

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -57,43 +57,57 @@ class EmbeddedSpark(Engine):
 
     def start(self, spec: ServiceSpec, place: Place) -> Running:
         assert isinstance(spec, SparkSpec)
-        warehouse, temporary = place.folder / "warehouse", place.folder / "tmp"
-        for folder in (warehouse, temporary):
-            folder.mkdir()
-        conf = settings(spec, warehouse, temporary)
-        driver = driver_command(place.cache, temporary, conf, place.report)
-        port, token = free_port(), random_password()
-        order = {
-            "port": port,
-            "token": token,
-            "argv": driver.argv,
-            "jars": driver.jars,
-            "conf": {key: value for key, value in conf.items() if key not in (DRIVER_MEMORY, DRIVER_OPTIONS)},
-            "folder": str(temporary),
-            "cwd": str(place.project),
-            "warehouse": str(warehouse),
-        }
-        file = place.folder / "host.json"
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(order))
-        process = ServerProcess.spawn(
-            [sys.executable, "-m", "harness.engines.embedded.spark_host", file],
-            folder=place.folder,
-            log=place.folder / "spark.log",
-            # nothing in it outlives the session: an orderly end would only delete, file by file, what goes anyway
-            stop_signal=signal.SIGKILL,
-        )
-        endpoint = Endpoint(
-            role="spark",
-            engine=self.name,
-            port=port,
-            password=token,
-            options={"warehouse": str(warehouse), "jars": ",".join(driver.jars), "master": spec.master},
-        )
-        return ProcessRunning(endpoint, process, remove=(temporary, warehouse))
+        return start_host(spec, place, self.name)
 
 
-def settings(spec: SparkSpec, warehouse: Path, temporary: Path) -> dict[str, str]:
+def start_host(spec: SparkSpec, place: Place, engine: str, more: Mapping[str, str] | None = None) -> ProcessRunning:
+    """Start the process that owns the driver, whatever its executors are.
+
+    Args:
+        spec: its `master` says where the executors are.
+        place: of the service.
+        engine: whose name the endpoint carries.
+        more: settings that go before those of the environment.
+    """
+    warehouse, temporary = place.folder / "warehouse", place.folder / "tmp"
+    for folder in (warehouse, temporary):
+        folder.mkdir(exist_ok=True)
+    conf = settings(spec, warehouse, temporary, more)
+    driver = driver_command(place.cache, temporary, conf, place.report)
+    port, token = free_port(), random_password()
+    order = {
+        "port": port,
+        "token": token,
+        "argv": driver.argv,
+        "jars": driver.jars,
+        "conf": {key: value for key, value in conf.items() if key not in (DRIVER_MEMORY, DRIVER_OPTIONS)},
+        "folder": str(temporary),
+        "cwd": str(place.project),
+        "warehouse": str(warehouse),
+    }
+    file = place.folder / "host.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(order))
+    process = ServerProcess.spawn(
+        [sys.executable, "-m", "harness.engines.embedded.spark_host", file],
+        folder=place.folder,
+        log=place.folder / "spark.log",
+        # nothing in it outlives the session: an orderly end would only delete, file by file, what goes anyway
+        stop_signal=signal.SIGKILL,
+    )
+    endpoint = Endpoint(
+        role="spark",
+        engine=engine,
+        port=port,
+        password=token,
+        options={"warehouse": str(warehouse), "jars": ",".join(driver.jars), "master": spec.master},
+    )
+    return ProcessRunning(endpoint, process, remove=(temporary, warehouse))
+
+
+def settings(
+    spec: SparkSpec, warehouse: Path, temporary: Path, more: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return all Spark settings of the resident driver; what the environment says wins."""
     return {
         **_BASE,
@@ -101,6 +115,7 @@ def settings(spec: SparkSpec, warehouse: Path, temporary: Path) -> dict[str, str
         "spark.sql.warehouse.dir": warehouse.as_uri(),
         "spark.local.dir": str(temporary),
         **_packages(spec.packages),
+        **(more or {}),
         **spec.conf,
     }
 
