@@ -44,6 +44,7 @@ COMMANDS = {
     "status": Command("harness.cli.session:status", "Show which services run, where, and for whom."),
     "logs": Command("harness.cli.session:logs", "Show the log of a service."),
     "exec": Command("harness.cli.session:exec_", "Run a command with the environment's connections set."),
+    "images": Command("harness.cli.images:app", "List the images of the container engine, and build them."),
     "run": Command("harness.cli.run:run", "Run a DAG on an environment, and judge it."),
 }
 
