@@ -36,8 +36,8 @@ def list_(as_json: Json = False) -> None:
         return
     table = Table("role", Column("image", no_wrap=True), "state", "size", box=None, pad_edge=False)
     for row in rows:
-        size = f"{int(row['size']) / 1e6:.0f} MB" if row["size"] is not None else ""
-        table.add_row(str(row["role"]), str(row["image"]), str(row["state"]), size)
+        shown = f"{int(row['size']) / 1e6:.0f} MB" if row["size"] is not None else ""
+        table.add_row(str(row["role"]), str(row["image"]), str(row["state"]), shown)
     console(stderr=False).print(table)
     if problem:
         typer.echo(problem, err=True)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.engines.container.base import MARKER
 from harness.session import records
 
 if TYPE_CHECKING:
@@ -54,8 +55,18 @@ def reap(session: str, spare: Sequence[int] = (), within: float = 2.0) -> int:
     for process in rest:
         _send(process, signal.SIGKILL)
     psutil.wait_procs(rest, timeout=within)
+    _remove_containers(session)
     records.remove_remains(session)
     return len(found)
+
+
+def _remove_containers(session: str) -> None:
+    """Remove what the session has in the container engine, if it ever asked for anything there."""
+    if not (records.runtime_dir() / session / MARKER).exists():
+        return
+    from harness.engines.container.remains import remove
+
+    remove(session)
 
 
 def sweep() -> list[str]:
