@@ -6,6 +6,7 @@ form only.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,12 @@ def parse(path: Path, folder: Path) -> Parsed:
     """Import one DAG file of `folder` in this process, as a worker would."""
     from airflow.dag_processing.dagbag import BundleDagBag
 
+    on_crash = signal.getsignal(signal.SIGSEGV)
     bag = BundleDagBag(
         dag_folder=str(path), bundle_path=folder, bundle_name=BUNDLE, safe_mode=False, load_op_links=False
     )
+    # Airflow's importer leaves a handler in Python: a task that crashes later would spin in it for ever
+    signal.signal(signal.SIGSEGV, on_crash)
     return Parsed(path, bag, dict(bag.dags), next(iter(bag.import_errors.values()), None))
 
 

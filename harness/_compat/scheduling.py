@@ -7,20 +7,25 @@ are private methods of a class that wants to own the process; here they run on a
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.taskreschedule import TaskReschedule
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.timetables.base import DataInterval
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select
 
+__all__ = ["ParamValidationError", "Scheduler", "active_runs", "clear_failed", "create_run", "run_only", "start_at_once", "states"]
+
+_SQLITE_NOW = timedelta(seconds=1)
+"""SQLite's CURRENT_TIMESTAMP, by which the scheduler tells whether a run is due, has whole seconds."""
 ACTIVE = (DagRunState.QUEUED, DagRunState.RUNNING)
 
 
@@ -74,11 +79,13 @@ class Scheduler:
         return queued
 
     def next_due(self) -> datetime | None:
-        """Return when the next task that waits for a moment (retry, reschedule) may go on; None when none does."""
+        """Return when the next run or task that waits for a moment may go on; None when none does."""
         waiting = (TaskInstanceState.UP_FOR_RETRY, TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.DEFERRED)
         with create_session() as session:
             found = session.scalars(select(TaskInstance).where(TaskInstance.state.in_(waiting))).unique().all()
             dues = [self._due(ti, session) for ti in found]
+            queued = session.scalars(select(DagRun.run_after).where(DagRun.state == DagRunState.QUEUED))
+            dues += [after + _SQLITE_NOW for after in queued if after + _SQLITE_NOW > datetime.now(UTC)]
         return min((due for due in dues if due is not None), default=None)
 
     def _due(self, ti: Any, session: Any) -> datetime | None:
@@ -127,28 +134,33 @@ def _starved(ti: Any) -> str:
     return f"it asks for {ti.pool_slots} slots of pool {ti.pool!r}, which never has that many free"
 
 
-def create_run(
-    dag: Any,
-    *,
-    logical_date: datetime | None,
-    data_interval: tuple[datetime, datetime] | None,
-    run_after: datetime,
-    manual: bool,
-    conf: dict[str, Any] | None,
-) -> str:
-    """Queue a run of `dag` (the scheduler's form) and return its run id."""
-    kind = DagRunType.MANUAL if manual else DagRunType.SCHEDULED
-    interval = DataInterval(*data_interval) if data_interval else None
-    if manual:
-        run_id = DagRun.generate_run_id(run_type=kind, logical_date=logical_date, run_after=run_after)
+class RunPlan(Protocol):
+    """What is to be known of a run before it is created."""
+
+    logical_date: datetime | None
+    data_interval: tuple[datetime, datetime] | None
+    run_after: datetime
+    manual: bool
+
+
+def create_run(dag: Any, plan: RunPlan, conf: dict[str, Any] | None) -> str:
+    """Queue a run of `dag` (the scheduler's form) and return its run id.
+
+    Raises:
+        ParamValidationError: `conf` breaks a param of the DAG.
+    """
+    kind = DagRunType.MANUAL if plan.manual else DagRunType.SCHEDULED
+    interval = DataInterval(*plan.data_interval) if plan.data_interval else None
+    if plan.manual:
+        run_id = DagRun.generate_run_id(run_type=kind, logical_date=plan.logical_date, run_after=plan.run_after)
     else:
-        run_id = dag.timetable.generate_run_id(run_type=kind, run_after=run_after, data_interval=interval)
+        run_id = dag.timetable.generate_run_id(run_type=kind, run_after=plan.run_after, data_interval=interval)
     with create_session() as session:
         dag.create_dagrun(
             run_id=run_id,
-            logical_date=logical_date,
-            data_interval=data_interval,
-            run_after=run_after,
+            logical_date=plan.logical_date,
+            data_interval=plan.data_interval,
+            run_after=plan.run_after,
             conf=conf,
             run_type=kind,
             triggered_by=DagRunTriggeredByType.TEST,
@@ -172,6 +184,14 @@ def states() -> list[tuple[Any, ...]]:
         runs = session.execute(select(DagRun.id, DagRun.state).order_by(DagRun.id))
         tasks = session.execute(select(TaskInstance.id, TaskInstance.state).order_by(TaskInstance.id))
         return [*map(tuple, runs), *map(tuple, tasks)]
+
+
+def start_at_once(dag_id: str, run_id: str) -> None:
+    """Have a run that is due now be due by SQLite's clock too, which has whole seconds."""
+    with create_session() as session:
+        run = session.scalars(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).unique().one()
+        if run.state == DagRunState.QUEUED and run.run_after <= datetime.now(UTC):
+            run.run_after -= _SQLITE_NOW
 
 
 def run_only(dag_id: str, run_id: str, task_id: str) -> None:

@@ -24,6 +24,7 @@ from airflow.sdk.execution_time import supervisor, task_runner
 from airflow.sdk.execution_time.comms import DeferTask, RescheduleTask, TriggerDagRun
 from airflow.sdk.log import logging_processors
 
+from harness._compat import scheduling
 from harness._compat.metadata import BUNDLE
 from harness._compat.waits import Pace
 from harness.session import forkchild
@@ -158,6 +159,7 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
             self.around.on_trigger(msg.dag_id)
         super()._handle_request(msg, log, req_id)
         if isinstance(msg, TriggerDagRun):
+            scheduling.start_at_once(msg.dag_id, msg.run_id)
             self.around.triggered.append((str(self.id), msg.dag_id, msg.run_id))
 
     def _upload_logs(self) -> None:

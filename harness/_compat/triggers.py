@@ -99,8 +99,7 @@ def _run(classpath: str, arguments: dict[str, Any], around: Surroundings, write:
     attach_spark()
     answer: tuple[Any, Any]
     try:
-        trigger = import_string(classpath)(**arguments)
-        around.pace.hurry(trigger)
+        trigger = import_string(classpath)(**around.pace.hurry_trigger(arguments))
         answer = (asyncio.run(_first(trigger)), None)
     except Exception as error:  # noqa: BLE001 - whatever a trigger raises fails its task, with the trace
         import traceback

@@ -6,11 +6,13 @@ of wait is shortened where it is decided.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _POLLS = ("poke_interval", "poll_interval", "polling_interval", "waiter_delay")
+_SENSOR_LIMITS = ("timeout", "max_wait")
 _SHORTEST_POLL = 0.05
 """Seconds; a compressed poll must not become a busy loop."""
 
@@ -35,27 +37,36 @@ class Pace:
         return seconds if self.factor == 1.0 else max(seconds / self.factor, min(seconds, _SHORTEST_POLL))
 
     def hurry(self, task: Any) -> None:
-        """Shorten the waits that an operator, a sensor or a trigger holds as attributes."""
-        if self.factor == 1.0:
-            return
-        for name in _POLLS:
+        """Shorten the waits that an operator or a sensor holds as attributes."""
+        names = (*_POLLS, *_SENSOR_LIMITS) if is_sensor(task) else _POLLS
+        for name in names:
             value = getattr(task, name, None)
-            if isinstance(value, timedelta):
-                setattr(task, name, timedelta(seconds=self.poll(value.total_seconds())))
-            elif isinstance(value, int | float) and not isinstance(value, bool):
-                setattr(task, name, self.poll(value))
-        if is_sensor(task):
-            self._hurry_sensor(task)
-        if isinstance(getattr(task, "moment", None), datetime):
-            task.moment = self.moment(task.moment)
+            shorter = self._shorter(name, value)
+            if shorter != value:
+                # a read-only attribute is computed from others, which are shortened themselves
+                with contextlib.suppress(AttributeError):
+                    setattr(task, name, shorter)
 
-    def _hurry_sensor(self, task: Any) -> None:
-        for name in ("timeout", "max_wait"):
-            value = getattr(task, name, None)
+    def hurry_trigger(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Shorten the waits among the arguments that a trigger is made with."""
+        return {name: self._shorter(name, value) for name, value in arguments.items()}
+
+    def _shorter(self, name: str, value: Any) -> Any:
+        if self.factor == 1.0:
+            return value
+        if name in _POLLS:
             if isinstance(value, timedelta):
-                setattr(task, name, self.span(value))
-            elif isinstance(value, int | float) and value is not None:
-                setattr(task, name, value / self.factor)
+                return timedelta(seconds=self.poll(value.total_seconds()))
+            return self.poll(value) if _is_number(value) else value
+        if name in _SENSOR_LIMITS:
+            if isinstance(value, timedelta):
+                return self.span(value)
+            return value / self.factor if _is_number(value) else value
+        return self.moment(value) if name == "moment" and isinstance(value, datetime) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_sensor(task: Any) -> bool:

@@ -130,14 +130,12 @@ class Controller:
     def _create(self, scheduled: Any, plan: Any) -> tuple[str, str]:
         from harness._compat import scheduling
 
-        run_id = scheduling.create_run(
-            scheduled,
-            logical_date=plan.logical_date,
-            data_interval=plan.data_interval,
-            run_after=plan.run_after,
-            manual=plan.manual,
-            conf=self._request.conf,
-        )
+        try:
+            run_id = scheduling.create_run(scheduled, plan, self._request.conf)
+        except scheduling.ParamValidationError as error:
+            first = str(error).splitlines()[0]
+            raise ConfigError(f"{scheduled.dag_id} does not take this conf: {first}", hint="see the DAG's params") from error
+        scheduling.start_at_once(scheduled.dag_id, run_id)
         if self._request.task is not None:
             scheduling.run_only(self._request.dag_id, run_id, self._request.task)
         return self._request.dag_id, run_id

@@ -16,7 +16,7 @@ from harness.errors import ConfigError
 from harness.runner.request import Dates
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
     """One run to create."""
 

@@ -21,7 +21,9 @@ from harness.runner import tasklog
 from harness.runner.request import RunEvent
 
 _IDLE = 5.0
-"""Seconds that the loop sleeps at most while processes are running."""
+"""Seconds after which the scheduler is asked again even when nothing was heard."""
+_AFTER_EXIT = 0.02
+"""Seconds between two looks at a process that is gone while its output is still open."""
 
 
 @dataclass(frozen=True)
@@ -133,23 +135,26 @@ class Loop:
         return Attempt(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.try_number, name, log)
 
     def _wait(self, due: datetime | None) -> None:
-        """Serve the processes until one has ended or the next moment is due."""
-        until = None if due is None else time.monotonic() + max(0.0, (due - datetime.now(UTC)).total_seconds())
-        while True:
-            left = _IDLE if until is None else max(0.0, min(_IDLE, until - time.monotonic()))
+        """Serve the processes until a decision may be due: one ended or triggered a DAG, or the moment has come."""
+        pause = _IDLE if due is None else min(_IDLE, max(0.0, (due - datetime.now(UTC)).total_seconds()))
+        until = time.monotonic() + pause
+        triggered = len(self._around.triggered)
+        while (left := until - time.monotonic()) > 0:
             if any(one.process.ended is not None for one in self._running):
-                left = min(left, 0.05)
+                left = min(left, _AFTER_EXIT)
             self._selector.select(left)
             with contextlib.suppress(BlockingIOError):
                 self._wake.recv(4096)
-            ended = False
-            for one in list(self._running):
-                one.process.turn()
-                if one.process.over:
-                    self._finish(one)
-                    ended = True
-            if ended or (until is not None and time.monotonic() >= until):
+            over = self._turn()
+            for one in over:
+                self._finish(one)
+            if over or len(self._around.triggered) != triggered:
                 return
+
+    def _turn(self) -> list[Running]:
+        for one in self._running:
+            one.process.turn()
+        return [one for one in self._running if one.process.over]
 
     def _finish(self, one: Running) -> None:
         self._selector.unregister(one.process.fileno())

@@ -30,6 +30,8 @@ def last_error(path: Path) -> str | None:
             found = f"{detail[0].get('exc_type', 'Error')}: {_last_line(detail[0].get('exc_value', ''))}".rstrip(": ")
         elif detail is None and record.get("level") in ("error", "critical") and found is None:
             found = _last_line(str(record.get("event", "")))
+            if "exit_code" in record:
+                found += f" with code {record['exit_code']}"
     return found
 
 

@@ -8,9 +8,6 @@ import pytest
 
 from harness.runner import RunEvent
 
-SUCCESS = {"verdict": "pass"}
-
-
 def test_linear_run_passes_and_hands_values_on(run_dag):
     report = run_dag("linear")
     (one,) = report.runs
@@ -73,7 +70,7 @@ def test_declared_failure_is_not_a_failure(run_dag):
 @pytest.mark.parametrize(
     ("dag_id", "task", "error"),
     [
-        ("exits", "leave", "SystemExit: 3"),
+        ("exits", "leave", "Task exited with code 3"),
         ("exits_hard", "leave", "exit code 7"),
         ("segfault", "crash", "killed by SIGSEGV"),
     ],
@@ -165,7 +162,7 @@ def test_tasks_without_a_pool_run_at_the_same_time(run_dag, tmp_path):
 def test_task_that_no_pool_can_hold_is_a_stall_with_its_reason(run_dag):
     report = run_dag("too_wide", pools={"narrow": 1})
     assert report.verdict == "fail"
-    assert "asks for 5 slots of pool 'narrow'" in report.reasons[0]
+    assert "1 open slots in pool narrow and require 5" in report.reasons[0]
 
 
 def test_asset_outlet_is_no_obstacle(run_dag):
