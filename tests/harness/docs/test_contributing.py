@@ -54,6 +54,7 @@ def test_the_environment_of_the_guide_is_accepted(newcomer: Path) -> None:
     assert "filedrop" in shown.stdout
 
 
+@pytest.mark.slow
 def test_the_pipeline_of_the_guide_runs_on_the_role_of_the_guide(newcomer: Path) -> None:
     ran = type_in(newcomer, "harness", "run", "load_prices", "--env", "prices", "--date", "2026-01-02")
 
@@ -62,6 +63,7 @@ def test_the_pipeline_of_the_guide_runs_on_the_role_of_the_guide(newcomer: Path)
     assert "warehouse.public.prices" in ran.stdout
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_guide_pass(newcomer: Path) -> None:
     tested = type_in(newcomer, "pytest", "-q", "tests/pipelines/prices", "--env", "prices", "-p", "no:cacheprovider")
 
