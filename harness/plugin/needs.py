@@ -30,14 +30,15 @@ def lack(environment: Environment, feature: str) -> str | None:
         environment: the environment under test.
         feature: `kafka`, or `s3:versioning`; an engine lacks a feature when its `fidelity` names it.
     """
+    from harness.services.registry import service_type
     from harness.session.fleet import engine_for
 
     role, _, wanted = feature.partition(":")
-    specs = [spec for name, spec in environment.spec.services.items() if (spec.role or name) == role]
+    specs = [spec for spec in environment.spec.services.values() if service_type(spec.role).role == role]
     if not specs:
         return f"{environment.name} has no {role} service"
     for spec in specs:
-        for limit in engine_for(role, spec).fidelity:
+        for limit in engine_for(spec.role, spec).fidelity:
             if wanted and limit.split(":")[0].strip() == wanted:
                 return f"{role} ({spec.engine}) cannot show {limit}"
     return None

@@ -211,7 +211,7 @@ def launch(environment: Environment, key: str) -> records.SessionRecord:
     """Start a daemon and wait until it listens."""
     session = secrets.token_hex(4)
     services = {
-        name: {"role": spec.role or name, "spec": spec.model_dump(mode="json", by_alias=True)}
+        name: {"role": spec.role, "spec": spec.model_dump(mode="json", by_alias=True)}
         for name, spec in environment.spec.services.items()
     }
     record = records.SessionRecord(

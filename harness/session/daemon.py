@@ -205,8 +205,9 @@ class Daemon:
             self._idle_since = None
         if request.get("fork_server"):
             self._lending.fork_server_soon()
-        for event in self._events_until_ready(channel):
-            channel.send({"event": event.model_dump()})
+        if not self._ready:
+            for event in self._events_until_ready(channel):
+                channel.send({"event": event.model_dump()})
         if self._failure is not None:
             raise self._failure
         # only now: who gave up while the services were starting does not want them kept

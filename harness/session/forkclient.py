@@ -18,7 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import harness
 from harness import errors
 from harness.errors import ConfigError, HarnessError, RunError, WorkerLost
 from harness.session.forkserver import VERSION
@@ -288,7 +287,7 @@ class ForkServer:
 def _environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
     home = folder / "airflow"
     home.mkdir(exist_ok=True)
-    root = str(Path(harness.__file__).parent.parent)
+    root = str(Path(__file__).parents[2])
     path = os.environ.get("PYTHONPATH")
     return {
         **os.environ,

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,17 +10,6 @@ import pytest
 
 from harness.environment import Environment
 from harness.session import records
-
-DEV = """
-stage: dev
-plugins: [toy]
-services:
-  toy: {keys: [greeting]}
-airflow:
-  connections:
-    drawer: {service: toy}
-  variables: {region: eu-west-1}
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -35,13 +23,8 @@ def runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "environments").mkdir()
-    (tmp_path / "environments" / "dev.yaml").write_text(DEV)
-    shutil.copy(Path(__file__).with_name("toy.py"), tmp_path / "toy.py")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def project(toy_project: Path) -> Path:
+    return toy_project
 
 
 @pytest.fixture
