@@ -147,9 +147,9 @@ def apply_options(session: SparkSession, options: Mapping[str, Any]) -> None:
     for key, value in options.items():
         if key in _IGNORED or context.getConf().get(key) == str(value):
             continue
-        if key == "spark.master" and str(value).startswith("local") and context.master.startswith("local"):
-            continue
-        if key == "spark.jars.packages":
+        if key == "spark.master":
+            _require_master(str(value), context.master)
+        elif key == "spark.jars.packages":
             _require_packages(str(value), context.harness_jars)
         elif key.startswith("spark.hadoop."):
             # a session's settings overlay the Hadoop configuration, under their bare names
@@ -238,6 +238,15 @@ def _import_path() -> str:
     """Return what Python workers need besides the interpreter's own packages: where this process imports from."""
     own = (sys.prefix, sys.base_prefix)
     return os.pathsep.join(path or str(Path.cwd()) for path in sys.path if not path.startswith(own))
+
+
+def _require_master(wanted: str, present: str) -> None:
+    """Accept any local master for a local one: how many cores it takes is the environment's to say."""
+    if not (wanted.startswith("local") and present.startswith("local")):
+        raise ConfigError(
+            f"spark.master={wanted} cannot be had from a Spark that runs on {present}",
+            hint="leave the master out of the job, and set services.spark.master in the environment file",
+        )
 
 
 def _require_packages(wanted: str, present: tuple[str, ...]) -> None:
