@@ -45,6 +45,7 @@ COMMANDS = {
     "logs": Command("harness.cli.session:logs", "Show the log of a service."),
     "exec": Command("harness.cli.session:exec_", "Run a command with the environment's connections set."),
     "images": Command("harness.cli.images:app", "List the images of the container engine, and build them."),
+    "check": Command("harness.cli.check:check", "Judge DAG files before they run: what is wrong, where, what to do."),
     "run": Command("harness.cli.run:run", "Run a DAG on an environment, and judge it."),
 }
 

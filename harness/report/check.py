@@ -1,0 +1,200 @@
+"""Shows a check: text with the offending lines, and the formats of CI systems: JUnit, SARIF, GitHub annotations."""
+
+from __future__ import annotations
+
+import linecache
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from rich.markup import escape
+
+from harness.checks.model import SEVERITIES, CheckReport, Finding, Severity
+from harness.report.console import console
+from harness.state.diff import count
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+    from harness.checks.registry import Rule
+
+_STYLES: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+_SARIF_LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
+_GITHUB_LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
+_SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def print_text(report: CheckReport, *, excerpt: bool = True, out: Console | None = None) -> None:
+    """Print the findings for people, file by file, and the counts."""
+    out = out or console(stderr=False)
+    for finding in report.findings:
+        style = _STYLES[finding.severity]
+        place = escape(finding.place)
+        out.print(f"{place} [{style}]{finding.rule}[/{style}] {escape(finding.message)} [dim]({finding.name})[/dim]")
+        source = linecache.getline(finding.path, finding.line).rstrip() if excerpt else ""
+        if source.strip():
+            out.print(f"    [dim]{finding.line:>4} |[/dim] {escape(source.strip()[:140])}")
+        if finding.hint:
+            out.print(f"    [dim]hint:[/dim] {escape(finding.hint)}")
+    out.print(_summary(report))
+
+
+def _summary(report: CheckReport) -> str:
+    style = "bold green" if report.passed else "bold red"
+    counts = [count(report.count(severity), severity) for severity in SEVERITIES if report.count(severity)]
+    found = ", ".join(counts) if counts else "nothing found"
+    hidden = f", {report.hidden} hidden with a reason" if report.hidden else ""
+    where = f"{count(report.files, 'file')}, {count(report.dags, 'DAG')} in {report.seconds:.1f} s"
+    return f"[{style}]{report.verdict.upper()}[/{style}] {found}{hidden}; {where}"
+
+
+def print_page(rule: Rule, out: Console | None = None) -> None:
+    """Print a rule's page: `harness check --explain DAG012`."""
+    out = out or console(stderr=False)
+    page = rule.page
+    style = _STYLES[rule.severity]
+    out.print(f"[bold]{rule.id}[/bold] {rule.name} ({escape(rule.family)}, [{style}]{rule.severity}[/{style}])")
+    out.print(f"\n{escape(page.summary)}")
+    for title, text in (("", page.why), ("Bad", page.bad), ("Good", page.good), ("Found as well", page.tricky)):
+        if text:
+            head = f"\n[bold]{title}[/bold]\n" if title else "\n"
+            body = "\n".join(f"    {line}" for line in text.splitlines()) if title else text
+            out.print(f"{head}{escape(body)}")
+    for title, text in (("Limits", page.limits), ("Source", page.source)):
+        if text:
+            out.print(f"\n[bold]{title}[/bold] {escape(text)}")
+    out.print(f"\n[bold]Hide it[/bold] {escape(f'# harness: ignore[{rule.id}] the reason')}")
+
+
+def github(report: CheckReport) -> Iterator[str]:
+    """Yield one workflow command for each finding, which GitHub shows at the line."""
+    for finding in report.findings:
+        place = f"file={finding.path},line={finding.line},col={finding.column},title={finding.rule} {finding.name}"
+        text = finding.message + (f" ({finding.hint})" if finding.hint else "")
+        safe = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        yield f"::{_GITHUB_LEVELS[finding.severity]} {place}::{safe}"
+
+
+def junit(report: CheckReport, files: Sequence[str] = ()) -> str:
+    """Return the report as JUnit XML: one test case for each file, failed by what fails the check."""
+    by_file: dict[str, list[Finding]] = {path: [] for path in files}
+    for finding in report.findings:
+        by_file.setdefault(finding.path, []).append(finding)
+    bad = [path for path, found in by_file.items() if any(f.severity == "error" for f in found)]
+    suite = ET.Element(
+        "testsuite",
+        name="harness check",
+        tests=str(len(by_file)),
+        failures=str(len(bad)),
+        errors="0",
+        skipped="0",
+        time=f"{report.seconds:.3f}",
+    )
+    for path, found in by_file.items():
+        case = ET.SubElement(suite, "testcase", classname="harness.check", name=path, time="0")
+        errors = [f for f in found if f.severity == "error"]
+        if errors:
+            failure = ET.SubElement(
+                case, "failure", message=f"{errors[0].rule} {errors[0].message}", type=errors[0].rule
+            )
+            failure.text = "\n".join(_line(f) for f in errors)
+        others = [_line(f) for f in found if f.severity != "error"]
+        if others:
+            ET.SubElement(case, "system-out").text = "\n".join(others)
+    root = ET.Element("testsuites")
+    root.append(suite)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _line(finding: Finding) -> str:
+    return f"{finding.place} {finding.severity} {finding.rule} {finding.message}" + (
+        f" ({finding.hint})" if finding.hint else ""
+    )
+
+
+def sarif(report: CheckReport, rules: Sequence[Rule], version: str) -> dict[str, Any]:
+    """Return the report as a SARIF 2.1.0 log.
+
+    Args:
+        rules: those that were asked; ruff's are described by their findings.
+        version: the harness's own.
+    """
+    described = {rule.id: _sarif_rule(rule) for rule in rules}
+    for finding in report.findings:
+        described.setdefault(finding.rule, {"id": finding.rule, "name": finding.name or finding.rule})
+    order = {rule_id: number for number, rule_id in enumerate(described)}
+    driver = {
+        "name": "harness check",
+        "version": version,
+        "informationUri": "https://github.com/dtap-harness/dtap-harness",
+        "rules": list(described.values()),
+    }
+    results = [_sarif_result(finding, order) for finding in report.findings]
+    run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
+    return {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _sarif_rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "shortDescription": {"text": rule.page.summary},
+        "fullDescription": {"text": rule.page.why or rule.page.summary},
+        "defaultConfiguration": {"level": _SARIF_LEVELS[rule.severity]},
+        "properties": {"tags": [rule.family]},
+    }
+
+
+def _sarif_result(finding: Finding, order: dict[str, int]) -> dict[str, Any]:
+    uri = finding.path.replace("\\", "/")
+    text = finding.message + (f" ({finding.hint})" if finding.hint else "")
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": order[finding.rule],
+        "level": _SARIF_LEVELS[finding.severity],
+        "message": {"text": text},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": uri},
+                    "region": {"startLine": finding.line, "startColumn": finding.column},
+                }
+            }
+        ],
+    }
+
+
+def by_family(report: CheckReport) -> dict[str, list[Finding]]:
+    """Group the findings by the family of their rule."""
+    groups: dict[str, list[Finding]] = defaultdict(list)
+    for finding in report.findings:
+        groups[finding.family].append(finding)
+    return dict(groups)
+
+
+class CheckProgress:
+    """Shows on a terminal which file is being looked at; silent elsewhere. Use it in a `with` block."""
+
+    def __init__(self) -> None:
+        self._console = console()
+        self._status: Status | None = None
+
+    def __enter__(self) -> CheckProgress:
+        if self._console.is_terminal:
+            self._status = self._console.status("looking for DAG files")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        if self._status is not None:
+            self._status.update(f"{done}/{total} {escape(what)}")
