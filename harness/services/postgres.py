@@ -44,7 +44,9 @@ class Postgres(Service[PostgresSpec]):
 
     def ping(self) -> None:
         """Log in and run a query."""
-        with closing(self._connect(ADMIN_DATABASE)) as connection:
+        # others' servers may let us into the declared databases only
+        declared = self.spec.databases if self.endpoint.engine == "external" else []
+        with closing(self._connect(next(iter(declared), ADMIN_DATABASE))) as connection:
             connection.execute("SELECT 1").fetchone()
 
     def prepare(self) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-#: where a request names its key: the header of signature version 4, or the query of a presigned address
-_HEADER = re.compile(r"Credential=([^/]+)/")
-_QUERY = re.compile(r"X-Amz-Credential=([^/%&]+)(?:/|%2F)", re.IGNORECASE)
+#: where a request names its key, in signature version 4 or 2: the header, or the query of a presigned address
+_HEADER = re.compile(r"(?:Credential=|^AWS )([^/:]+)[/:]")
+_QUERY = re.compile(r"(?:X-Amz-Credential|AWSAccessKeyId)=([^/%&]+)", re.IGNORECASE)
 
 _REFUSAL = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message>'

@@ -73,6 +73,7 @@ class EmbeddedPostgres(Engine):
         "postgres:durability: fsync is off; a crash of the machine loses data",
         "postgres:tls: no TLS",
         "postgres:extensions: plpgsql and vector only",
+        "postgres:decoding: the output plugin pgoutput only; no test_decoding, no wal2json",
     )
 
     def start(self, spec: ServiceSpec, place: Place) -> Running:
