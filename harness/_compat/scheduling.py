@@ -22,7 +22,16 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select
 
-__all__ = ["ParamValidationError", "Scheduler", "active_runs", "clear_failed", "create_run", "run_only", "start_at_once", "states"]
+__all__ = [
+    "ParamValidationError",
+    "Scheduler",
+    "active_runs",
+    "clear_failed",
+    "create_run",
+    "run_only",
+    "start_at_once",
+    "states",
+]
 
 _SQLITE_NOW = timedelta(seconds=1)
 """SQLite's CURRENT_TIMESTAMP, by which the scheduler tells whether a run is due, has whole seconds."""

@@ -30,7 +30,7 @@ from harness._compat.waits import Pace
 from harness.session import forkchild
 
 _SOCKETS_AFTER_EXIT = 1.0
-"""Seconds that a background process of a task may keep the task's output open after the task ended."""
+"""Seconds of silence after which the output of a background process that outlives its task is no longer awaited."""
 
 
 @dataclass(frozen=True)
@@ -108,28 +108,34 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
         return int(self.selector.fileno())
 
     def turn(self) -> None:
-        """Handle what the process sent, without waiting."""
-        for key, _ in self.selector.select(0):
-            handler, on_close = key.data
-            try:
-                more = handler(key.fileobj)
-            except (BrokenPipeError, ConnectionResetError):
-                more = False
-            if not more:
-                on_close(key.fileobj)
-                key.fileobj.close()
+        """Handle all that the process has sent, without waiting for more."""
+        while events := self.selector.select(0):
+            for key, _ in events:
+                self._hear(key)
         self._check_subprocess_exit()
         if self._exit_code is None:
             self._send_heartbeat_if_needed()
         elif self.ended is None:
             self.ended = time.monotonic()
 
+    def _hear(self, key: Any) -> None:
+        handler, on_close = key.data
+        try:
+            more = handler(key.fileobj)
+        except (BrokenPipeError, ConnectionResetError):
+            more = False
+        if not more:
+            on_close(key.fileobj)
+            key.fileobj.close()
+        elif self.ended is not None:
+            self.ended = time.monotonic()
+
     @property
     def over(self) -> bool:
         """Tell whether the process is gone and all that it wrote was read."""
-        if self._exit_code is None:
+        if self.ended is None:
             return False
-        return not self._open_sockets or time.monotonic() - (self.ended or 0.0) > _SOCKETS_AFTER_EXIT
+        return not self._open_sockets or time.monotonic() - self.ended > _SOCKETS_AFTER_EXIT
 
     def close(self) -> None:
         """Record the try's end in the metadata database, and its crash in its log."""

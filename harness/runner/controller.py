@@ -134,7 +134,9 @@ class Controller:
             run_id = scheduling.create_run(scheduled, plan, self._request.conf)
         except scheduling.ParamValidationError as error:
             first = str(error).splitlines()[0]
-            raise ConfigError(f"{scheduled.dag_id} does not take this conf: {first}", hint="see the DAG's params") from error
+            raise ConfigError(
+                f"{scheduled.dag_id} does not take this conf: {first}", hint="see the DAG's params"
+            ) from error
         scheduling.start_at_once(scheduled.dag_id, run_id)
         if self._request.task is not None:
             scheduling.run_only(self._request.dag_id, run_id, self._request.task)

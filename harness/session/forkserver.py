@@ -194,7 +194,8 @@ class Server:
                 continue
             if job.cause is None:
                 # a stuck process shows its stack even when no Python code of its runs any more (faulthandler)
-                processes.send(job.pid, signal.SIGUSR1)
+                if job.request.get("stack_file"):
+                    processes.send(job.pid, signal.SIGUSR1)
                 self._end(job, "deadline")
             step, wait = job.steps.pop(0) if job.steps else (signal.SIGKILL, 2.0)
             if step is signal.SIGINT:

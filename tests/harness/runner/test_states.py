@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from harness.runner import RunEvent
+
 
 def test_linear_run_passes_and_hands_values_on(run_dag):
     report = run_dag("linear")
@@ -150,7 +152,7 @@ def test_pool_bounds_how_many_run_at_once(run_dag, tmp_path):
     report = run_dag("pooled", pools={"narrow": 1}, parallelism=3, environ={"HARNESS_MARKS": str(tmp_path)})
     spans = sorted(tuple(map(float, (tmp_path / str(n)).read_text().split())) for n in (1, 2, 3))
     assert report.verdict == "pass"
-    assert all(earlier[1] <= later[0] for earlier, later in zip(spans, spans[1:], strict=False))
+    assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans))
 
 
 def test_tasks_without_a_pool_run_at_the_same_time(run_dag, tmp_path):
@@ -172,7 +174,7 @@ def test_asset_outlet_is_no_obstacle(run_dag):
 def test_callbacks_of_tasks_and_of_the_dag_are_called(run_dag, tmp_path):
     (one,) = run_dag("calls_back", environ={"HARNESS_MARKS": str(tmp_path)}).runs
     called = {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()}
-    assert called == {name: f"{one.run_id}\n" for name in ("task_success", "task_failure", "dag_failure")}
+    assert called == dict.fromkeys(("task_success", "task_failure", "dag_failure"), f"{one.run_id}\n")
 
 
 def test_failed_task_is_resumed_with_all_that_is_after_it(run_dag, tmp_path: Path):

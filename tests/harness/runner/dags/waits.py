@@ -6,7 +6,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.sensors.python import PythonSensor
 from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-from airflow.sdk import BaseOperator, DAG, Variable
+from airflow.sdk import DAG, BaseOperator, Variable
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 DAILY = {"schedule": "@daily", "start_date": datetime(2025, 1, 1), "catchup": False}
