@@ -51,7 +51,6 @@ def _migrate(path: Path) -> None:
     bind(path)
     initdb()
     DagBundlesManager().sync_bundles_to_db()
-    settings.dispose_orm(do_log=False)
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.execute("PRAGMA journal_mode=DELETE")
@@ -68,18 +67,30 @@ def clone(template_file: Path, path: Path) -> None:
 def bind(path: Path) -> None:
     """Make `path` this process's metadata database.
 
-    No pool: a connection that is open when a task is forked would be shared with the task, which SQLite forbids
-    ("How To Corrupt An SQLite Database File", section 2.6).
+    The engine is made once, in the fork server, and asks for the path when it connects: so its compiled statements
+    serve every run. No pool: a connection that is open when a task is forked would be shared with the task, which
+    SQLite forbids ("How To Corrupt An SQLite Database File", section 2.6).
     """
     from airflow import settings
     from sqlalchemy import event
     from sqlalchemy.pool import NullPool
 
-    os.environ[_SETTINGS] = f"sqlite:///{path}"
+    url = f"sqlite:///{path}"
+    os.environ[_SETTINGS] = url
+    if settings.engine is not None and event.contains(settings.engine, "do_connect", _redirect):
+        settings.SQL_ALCHEMY_CONN = url
+        return
     settings.dispose_orm(do_log=False)
     settings.configure_vars()
     settings.configure_orm(pool_class=NullPool)
+    event.listen(settings.engine, "do_connect", _redirect)
     event.listen(settings.engine, "connect", _tune)
+
+
+def _redirect(_dialect: object, _record: object, arguments: list[str], _named: object) -> None:
+    from airflow import settings
+
+    arguments[0] = settings.SQL_ALCHEMY_CONN.removeprefix("sqlite:///")
 
 
 def _tune(connection: sqlite3.Connection, _: object) -> None:

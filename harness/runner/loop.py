@@ -92,7 +92,8 @@ class Loop:
             for ti in self._scheduler.decide(busy, self._on_callback):
                 self._begin(ti)
             self._begin_triggers()
-            if not scheduling.active_runs():
+            # a task's state is known before its process ends: callbacks and listeners run after it
+            if not self._running and not scheduling.active_runs():
                 break
             due = self._scheduler.next_due()
             if due is None and not self._running:
