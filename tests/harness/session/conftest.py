@@ -3,13 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.environment import Environment
-from harness.session import records
+from harness.session import reaper, records
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +49,18 @@ def harness(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return call
+
+
+@pytest.fixture
+def gone() -> Callable[..., bool]:
+    """Wait until nothing of a session is left: no process, no folder."""
+
+    def wait(session: str, within: float = 10.0) -> bool:
+        until = time.monotonic() + within
+        while reaper.processes_of(session) or (records.runtime_dir() / session).exists():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True
+
+    return wait

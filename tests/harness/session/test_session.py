@@ -18,6 +18,7 @@ from harness.session import reaper, records, wire
 from harness.session.client import Session, status_of, stop
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
+Gone = Callable[..., bool]
 
 HOLDER = """
 import sys
@@ -37,16 +38,6 @@ def hold(project: Path) -> tuple[subprocess.Popen[str], str]:
     )
     assert holder.stdout is not None
     return holder, holder.stdout.readline().strip()
-
-
-def gone(session: str, within: float = 10.0) -> bool:
-    """Wait until nothing of a session is left: no process, no folder."""
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        if not reaper.processes_of(session) and not (records.runtime_dir() / session).exists():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def write(project: Path, **services: str) -> Environment:
@@ -130,14 +121,14 @@ def test_kill_9_of_a_client_removes_its_namespace_and_leaves_the_others(
         assert main.services["toy"].ask("list") == {}
 
 
-def test_kill_9_of_the_only_client_ends_the_session(project: Path) -> None:
+def test_kill_9_of_the_only_client_ends_the_session(gone: Gone, project: Path) -> None:
     holder, session = hold(project)
     holder.kill()
     holder.wait()
     assert gone(session)
 
 
-def test_kill_9_of_the_daemon_leaves_nothing(environment: Environment, project: Path) -> None:
+def test_kill_9_of_the_daemon_leaves_nothing(gone: Gone, environment: Environment, project: Path) -> None:
     holder, session = hold(project)
     record = records.find(records.session_key(environment))
     assert record is not None
@@ -171,7 +162,7 @@ def test_what_a_crash_of_everything_left_is_cleaned_by_the_next_start(environmen
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_a_signal_to_the_daemon_stops_everything_in_order(project: Path, signum: signal.Signals) -> None:
+def test_a_signal_to_the_daemon_stops_everything_in_order(gone: Gone, project: Path, signum: signal.Signals) -> None:
     holder, session = hold(project)
     (record,) = records.records()
     os.kill(record.pid, signum)
@@ -241,7 +232,7 @@ def test_a_failing_service_is_exit_3_in_one_message(harness: Harness, project: P
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_a_signal_during_start_up_leaves_nothing(project: Path, signum: signal.Signals) -> None:
+def test_a_signal_during_start_up_leaves_nothing(gone: Gone, project: Path, signum: signal.Signals) -> None:
     write(project, toy="{behaviour: hang}")
     client = subprocess.Popen([sys.executable, "-m", "harness", "up", "dev"], cwd=project, stderr=subprocess.PIPE)
     until = time.monotonic() + 20
@@ -254,7 +245,7 @@ def test_a_signal_during_start_up_leaves_nothing(project: Path, signum: signal.S
     assert gone(record.id)
 
 
-def test_stop_ends_a_session_that_others_hold(environment: Environment, project: Path) -> None:
+def test_stop_ends_a_session_that_others_hold(gone: Gone, environment: Environment, project: Path) -> None:
     holder, session = hold(project)
     record = records.find(records.session_key(environment))
     assert record is not None
