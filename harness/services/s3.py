@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.environment.spec import ConnectionSpec, S3Spec, ServiceSpec
-from harness.errors import ConfigError, Unreachable
+from harness.errors import ConfigError, ServiceError, Unreachable
 from harness.models.service import Connection, Slice
 from harness.models.snapshot import Dataset
 from harness.services.base import Service
@@ -205,17 +205,23 @@ class S3(Service[S3Spec]):
 
 
 def remove_bucket(client: S3Client, bucket: str) -> None:
-    """Delete a bucket with all objects, versions and unfinished uploads in it; idempotent."""
+    """Delete a bucket with all objects, versions and unfinished uploads in it; idempotent.
+
+    Raises:
+        ServiceError: the store refuses to delete an object, for example one under a retention lock.
+    """
     with suppress(client.exceptions.NoSuchBucket):
         for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
             client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-        for batch in _versions(client, bucket):
-            client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+        # the first page again and again: moto loses its place when the object that a page ended with is gone
+        while batch := _first_versions(client, bucket):
+            done = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+            for refused in done.get("Errors", []):
+                raise ServiceError(f"s3://{bucket}/{refused.get('Key')} cannot be deleted: {refused.get('Message')}")
         client.delete_bucket(Bucket=bucket)
 
 
-def _versions(client: S3Client, bucket: str) -> Iterator[list[Any]]:
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        if found:
-            yield [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+def _first_versions(client: S3Client, bucket: str) -> list[Any]:
+    page = client.list_object_versions(Bucket=bucket)
+    found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    return [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]

@@ -13,6 +13,9 @@ from harness.errors import Crashed, StartTimeout
 from harness.services.ready import wait_until_ready
 from harness.services.registry import bind
 
+# each test starts servers of its own
+pytestmark = pytest.mark.slow
+
 KINDS = ["postgres", "moto", "minio", "http"]
 WITH_CREDENTIALS = ["postgres", "moto", "minio"]
 
