@@ -24,15 +24,14 @@ def produce(data_interval_start: pendulum.DateTime | None = None) -> dict:
     """Send the day's lines that the topic lacks."""
     from airflow.sdk.exceptions import AirflowFailException
 
-    from jobs.common.connections import kafka_config, s3_client
+    from jobs.common.connections import kafka_config, s3_lines
     from jobs.medallion.contract import landing_key
     from jobs.medallion.produce import produce as send
 
     if data_interval_start is None:
         raise AirflowFailException("a run of this DAG needs a logical date: it says which day's log is meant")
     day = data_interval_start.in_timezone("UTC").date()
-    file = s3_client("lake").get_object(Bucket=Variable.get("landing_bucket"), Key=landing_key(day))
-    lines = file["Body"].iter_lines(chunk_size=1 << 20)
+    lines = s3_lines("lake", Variable.get("landing_bucket"), landing_key(day))
     return asdict(send(lines, day=day, topic=Variable.get("orders_topic"), config=kafka_config("events")))
 
 

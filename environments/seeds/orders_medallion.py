@@ -27,10 +27,10 @@ def seed(services: Mapping[str, Any], dates: Iterable[date], data: DataSpec) -> 
     """
     source = OrderSource(data.seed, VOLUMES[data.volume])
     s3 = services["s3"]
-    bucket = s3.slice.physical("bucket", "landing")
+    bucket = s3.physical("landing")
     for day in dates:
         s3.client.put_object(Bucket=bucket, Key=landing_key(day), Body=as_file(source, day))
-    put_rates(services["postgres"].client)
+    put_rates(services["postgres"].client_for("warehouse"))
 
 
 def as_file(source: OrderSource, day: date) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -23,18 +24,28 @@ def kafka_config(conn_id: str) -> dict[str, Any]:
     return dict(Connection.get(conn_id).extra_dejson)
 
 
-def s3_client(conn_id: str) -> Any:
-    """Return a boto3 S3 client for an AWS connection."""
+def s3_lines(conn_id: str, bucket: str, key: str) -> Iterator[bytes]:
+    """Return the lines of an object as they arrive, so that its size does not matter.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+    """
     import boto3
 
     options = _s3(conn_id)
-    return boto3.client(
+    client = boto3.client(
         "s3",
         endpoint_url=options.get("endpoint"),
         region_name=options["region"],
         aws_access_key_id=options.get("key"),
         aws_secret_access_key=options.get("secret"),
     )
+    try:
+        found = client.get_object(Bucket=bucket, Key=key)
+    except client.exceptions.NoSuchKey as error:
+        raise FileNotFoundError(f"s3://{bucket}/{key} is not there: the upstream has not delivered it") from error
+    lines: Iterator[bytes] = found["Body"].iter_lines(chunk_size=1 << 20)
+    return lines
 
 
 def delta_storage(conn_id: str) -> dict[str, str]:
