@@ -44,6 +44,7 @@ class Plan:
         environ: its process environment; secrets go here, where `ps` does not show them.
         publish: port in the container -> port of 127.0.0.1.
         mounts: (folder or file of this host, path in the container, `ro` or `rw`).
+        tmpfs: path in the container -> options of a file system in memory.
         memory: limit, such as `512m`; nothing is swapped.
         user: `uid:gid`; the image's own by default.
         host_network: use the network of this host instead of the session's.
@@ -55,6 +56,7 @@ class Plan:
     environ: Mapping[str, str] = field(default_factory=dict)
     publish: Mapping[int, int] = field(default_factory=dict)
     mounts: Sequence[tuple[Path, str, str]] = ()
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
     memory: str = "512m"
     user: str | None = None
     host_network: bool = False
@@ -258,6 +260,8 @@ def _container(plan: Plan, place: Place, network: Any) -> DockerContainer:
         **where,
         **plan.options,
     )
+    for path, options in plan.tmpfs.items():
+        container.with_tmpfs_mount(path, options)
     if plan.command:
         container.with_command(list(plan.command))
     for inside, outside in plan.publish.items():

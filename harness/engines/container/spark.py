@@ -201,7 +201,8 @@ class Cluster:
         }
         # files in the shared folders must belong to whoever runs the driver
         user = f"{os.getuid()}:{os.getgid()}"
-        return Plan(self._image, command, {**common, **(environ or {})}, {}, mounts, memory, user, host_network=True)
+        environ = {**common, **(environ or {})}
+        return Plan(self._image, command, environ, mounts=mounts, memory=memory, user=user, host_network=True)
 
     # -- what driver and executors have in common
 

@@ -16,8 +16,9 @@ def test_the_client_computes(spark: Any) -> None:
 def test_python_functions_run_in_the_executors(spark: Any) -> None:
     from pyspark.sql.functions import udf
 
+    session = spark.client
     double = udf(lambda number: number * 2, "long")
-    assert rows(spark.client.range(3).select(double("id"))) == [(0,), (2,), (4,)]
+    assert rows(session.range(3).select(double("id"))) == [(0,), (2,), (4,)]
 
 
 def test_the_connection_names_the_master_that_is_used(spark: Any) -> None:
