@@ -79,13 +79,14 @@ class _Direct(httpx.BaseTransport):
 @contextmanager
 def _no_threads() -> Iterator[None]:
     """Run what the API would hand to a thread pool in place; only while it answers, so that no task sees it."""
-    threads = anyio.to_thread.run_sync
+    module: Any = anyio.to_thread
+    threads = module.run_sync
 
     async def in_place(function: Any, *args: Any, **_: Any) -> Any:
         return function(*args)
 
-    anyio.to_thread.run_sync = in_place
+    module.run_sync = in_place
     try:
         yield
     finally:
-        anyio.to_thread.run_sync = threads
+        module.run_sync = threads

@@ -44,7 +44,6 @@ def template(cache_folder: Path) -> Path:
 
 
 def _migrate(path: Path) -> None:
-    from airflow import settings
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.utils.db import initdb
 

@@ -24,7 +24,7 @@ from airflow.sdk.execution_time import supervisor, task_runner
 from airflow.sdk.execution_time.comms import DeferTask, RescheduleTask, TriggerDagRun
 from airflow.sdk.log import logging_processors
 
-from harness._compat import scheduling
+from harness._compat import debugging, scheduling
 from harness._compat.metadata import BUNDLE
 from harness._compat.waits import Pace
 from harness.session import forkchild
@@ -42,14 +42,15 @@ class Surroundings:
         client: the execution API's client.
         pace: how waits are compressed.
         on_trigger: called before a task triggers a DAG, with its id; it makes sure that the DAG is stored.
-        terminal: file descriptors of the user's terminal, when a debugger is to have it.
+        debugger: give the task the user's terminal, and open a post-mortem when it raises.
+        triggered: (task instance, dag id, run id) of the runs that tasks triggered.
     """
 
     dags: Mapping[str, Any]
     client: Any
     pace: Pace
     on_trigger: Callable[[str], None] = lambda dag_id: None
-    terminal: tuple[int, int, int] | None = None
+    debugger: bool = False
     triggered: list[tuple[str, str, str]] = field(default_factory=list)
 
 
@@ -84,6 +85,7 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
         )
         logger, file = open_log(log_path)
         stack_path = log_path.with_suffix(".stack")
+        terminal = debugging.Terminal.of_this_process() if around.debugger else None
         dag = around.dags[ti.dag_id]
         bundle = BundleInfo(name=BUNDLE, version=None)
         made: TaskTry = cls.start(
@@ -91,7 +93,7 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
             dag_rel_path=os.path.basename(dag.fileloc),  # noqa: PTH119 - a name for messages, not a path to open
             bundle_info=bundle,
             client=around.client,
-            target=lambda: _work(dag, around, str(stack_path)),
+            target=lambda: _work(dag, around, str(stack_path), terminal),
             logger=logger,
         )
         made.around, made.log_file, made.log_path, made.stack_path, made.ended = (
@@ -172,12 +174,16 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
         """Keep logs here: a run on a laptop does not write to production's log store."""
 
 
-def _work(dag: Any, around: Surroundings, stack_path: str) -> None:
+def _work(dag: Any, around: Surroundings, stack_path: str, terminal: debugging.Terminal | None) -> None:
     """Be the task's process: what a worker does, on the DAG that the fork already holds."""
+    if terminal is not None:
+        terminal.take()
     forkchild.dump_stacks_to(stack_path)
     forkchild.trace_coverage()
     task_runner.parse = lambda what, log: _runtime_instance(dag, what)
     execute = task_runner._execute_task
+    if around.debugger:
+        execute = debugging.watched(execute)
 
     def paced(context: Any, ti: Any, log: Any) -> Any:
         around.pace.hurry(ti.task)

@@ -124,8 +124,11 @@ class Controller:
 
         pace = Pace(self._request.compression)
         hurry_retries(pace)
-        around = Surroundings(self._library.dags, execution_api.client(), pace, self._library.find)
-        self._loop = Loop(self._request.parallelism, around, self._request.folder, self._say, self._call_back)
+        around = Surroundings(
+            self._library.dags, execution_api.client(), pace, self._library.find, debugger=self._request.debugger
+        )
+        parallelism = 1 if self._request.debugger else self._request.parallelism
+        self._loop = Loop(parallelism, around, self._request.folder, self._say, self._call_back)
 
     def _create(self, scheduled: Any, plan: Any) -> tuple[str, str]:
         from harness._compat import scheduling
@@ -169,7 +172,7 @@ class Controller:
         return after
 
     def _result(self, key: tuple[str, str], stopped: str | None) -> RunResult:
-        from harness.runner.results import collect
+        from harness.runner.results import Ending, collect
 
         dag_id, run_id = key
         result = collect(
@@ -178,8 +181,7 @@ class Controller:
             folder=self._request.folder,
             spec=self._request.spec(dag_id),
             errors=self._loop.errors,
-            stopped=stopped,
-            stacks=self._loop.stacks.get(key),
+            ending=Ending(stopped, self._loop.stacks.get(key, {})),
             only=self._request.task if dag_id == self._request.dag_id else None,
         )
         children = tuple(self._result(child, None) for child in self._loop.children.get(key, []))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness._compat import records
@@ -15,15 +16,27 @@ Errors = Mapping[tuple[str, str, str, int, int], str]
 """(dag id, run id, task id, map index, try) to the error's last line."""
 
 
-def collect(
+@dataclass(frozen=True)
+class Ending:
+    """How a run came to its end, where it did not by itself.
+
+    Args:
+        stopped: why it was ended from outside, or could not go on, as a sentence.
+        stacks: of the tasks that were running then.
+    """
+
+    stopped: str | None = None
+    stacks: Mapping[str, str] = field(default_factory=dict)
+
+
+def collect(  # noqa: PLR0913 - one argument for each source that a result is made of
     dag_id: str,
     run_id: str,
     *,
     folder: Path,
     spec: DagSpec,
     errors: Errors,
-    stopped: str | None = None,
-    stacks: Mapping[str, str] | None = None,
+    ending: Ending,
     only: str | None = None,
 ) -> RunResult:
     """Read one run and judge it.
@@ -34,15 +47,14 @@ def collect(
         folder: run folder; log paths are relative to it.
         spec: what is declared about the DAG.
         errors: of failed tries.
-        stopped: why the run was ended from outside, as a sentence.
-        stacks: of the tasks that were running then.
+        ending: how it ended.
         only: the one task that was asked for.
     """
     record = records.read_run(dag_id, run_id)
     tasks = tuple(declare(_task(record, one, folder, errors), spec.expect) for one in record.tasks)
     if only is not None:
         tasks = tuple(task for task in tasks if only in (task.name, task.task_id))
-    verdict, reasons = judge(tasks, record.state, stopped=stopped, alone=only is not None)
+    verdict, reasons = judge(tasks, record.state, stopped=ending.stopped, alone=only is not None)
     return RunResult(
         dag_id=dag_id,
         run_id=run_id,
@@ -52,7 +64,7 @@ def collect(
         reasons=reasons,
         airflow_state=record.state,
         tasks=tasks,
-        stacks=dict(stacks or {}),
+        stacks=dict(ending.stacks),
     )
 
 

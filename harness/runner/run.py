@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.models.run import RunReport, RunResult, Verdict
+from harness.runner.direct import DirectClient
 from harness.runner.request import RunEvent, RunRequest
 from harness.session.forkclient import ForkClient, Options, Outcome
 
@@ -32,7 +33,8 @@ def run(
     started = time.monotonic()
     heard = _Heard(on_event)
     request.folder.mkdir(parents=True, exist_ok=True)
-    outcome = client.run(TARGET, request.model_dump(mode="json", by_alias=True), heard, options=_options(request))
+    runner = DirectClient() if request.debugger else client
+    outcome = runner.run(TARGET, request.model_dump(mode="json", by_alias=True), heard, options=_options(request))
     outcome.raise_error()
     return _report(request, heard, outcome, time.monotonic() - started)
 

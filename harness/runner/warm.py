@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-_DAG = '''
+_DAG = """
 from datetime import datetime
 
 from airflow.sdk import dag, task
@@ -38,7 +38,7 @@ def harness_warms_up():
 
 
 harness_warms_up()
-'''
+"""
 
 
 def warm() -> None:

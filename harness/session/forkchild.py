@@ -24,30 +24,43 @@ Emit = Callable[[dict[str, Any]], None]
 Target = Callable[[dict[str, Any], Emit], Any]
 
 
-def become(request: dict[str, Any], connection: socket.socket, fds: list[int]) -> NoReturn:
-    """Turn a fresh fork into the worker for `request`, run its target, and end the process."""
+def become(request: dict[str, Any], connection: socket.socket, fds: list[int], *, terminal: bool = False) -> NoReturn:
+    """Turn a fresh fork into the worker for `request`, run its target, and end the process.
+
+    Args:
+        request: target, payload, surroundings and limits.
+        connection: where events and the result are written.
+        fds: what become its standard streams.
+        terminal: stay in the caller's session and keep its streams, for a debugger.
+    """
     code = 70
     say = _Line(connection)
     try:
-        code = _work(request, fds, say)
+        _settle(request, fds, terminal)
+        code = _work(request, say)
     except BaseException as error:  # noqa: BLE001 - the last frame of the process: the client learns of anything
         say({"error": describe(error)})
     finally:
         finish(code)
 
 
-def _work(request: dict[str, Any], fds: list[int], say: Emit) -> int:
-    os.setsid()
+def _settle(request: dict[str, Any], fds: list[int], terminal: bool) -> None:
+    if not terminal:
+        os.setsid()
     processes.die_with_parent()
     processes.adopt_orphans()
     # functions registered before the fork belong to the parent
     atexit._clear()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
-    _redirect(request, fds)
+    if not terminal:
+        _redirect(request, fds)
     _surround(request)
     dump_stacks_to(request.get("stack_file"))
     trace_coverage()
+
+
+def _work(request: dict[str, Any], say: Emit) -> int:
     module, _, name = request["target"].partition(":")
     target: Target = getattr(importlib.import_module(module), name)
     try:
