@@ -83,7 +83,7 @@ def read_topic(topic: str, *, day: date, config: Mapping[str, Any], within: floa
     found: set[int] = set()
     records = 0
     with _reader(topic, config) as (consumer, partitions):
-        waiting = set(partitions)
+        waiting: set[int | None] = set(partitions)
         while waiting:
             if time.monotonic() > deadline:
                 raise ProduceError(f"{topic}: not read to its end within {within:.0f} s, {records} messages so far")
@@ -128,14 +128,16 @@ def _reader(topic: str, config: Mapping[str, Any]) -> Iterator[tuple[Consumer, l
         consumer.close()
 
 
-def _ended(message: Message) -> int:
-    """Return the partition whose end was reached; any other error of the broker's is raised."""
+def _ended(message: Message) -> int | None:
+    """Return the partition whose end was reached; of other errors, those that pass by themselves are waited out."""
     from confluent_kafka import KafkaError
 
     error = message.error()
-    if error.code() != KafkaError._PARTITION_EOF:
+    if error.code() == KafkaError._PARTITION_EOF:
+        return int(message.partition())
+    if not error.retriable():
         raise ProduceError(f"{message.topic()}: {error.str()}")
-    return int(message.partition())
+    return None
 
 
 def _line_numbers(message: Message, day: date) -> Iterator[int]:

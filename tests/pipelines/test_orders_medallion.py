@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from environments.sources.orders import RATES, VOLUMES, OrderSource
+from environments.sources.orders_oracle import Expected, expected
+from harness.state import diff, in_words, snapshot
+from jobs.medallion.contract import Layout
+from jobs.medallion.publish import read_gold, read_published
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs("postgres", "s3", "kafka", "spark")]
+
+DAG = "orders_medallion"
+DAY_1, DAY_2, DAY_3 = date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)
+TASKS = ["produce", "bronze", "silver", "gold", "publish", "audit"]
+ALL_GREEN = dict.fromkeys(TASKS, "success")
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What the pipeline left in its stores, read without Spark."""
+
+    s3: Any
+    postgres: Any
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(f"s3://{self.s3.physical('lake')}")
+
+    def table(self, path: str, *columns: str) -> list[dict[str, Any]]:
+        table = DeltaTable(path, storage_options=self.s3.storage_options())
+        return table.to_pyarrow_table(columns=list(columns) or None).to_pylist()
+
+    def silver(self) -> dict[str, tuple[Any, ...]]:
+        rows = self.table(self.layout.silver)
+        assert len({row["order_id"] for row in rows}) == len(rows)
+        return {
+            row["order_id"]: (row["event_time"].astimezone(UTC), row["country"], row["status"], row["amount_eur"])
+            for row in rows
+        }
+
+    def must_hold(self, wanted: Expected) -> None:
+        """Compare every layer with the oracle, row by row where that is what is published."""
+        places = {tuple(row.values()) for row in self.table(self.layout.bronze, "kafka_partition", "kafka_offset")}
+        reasons = Counter(row["reason"] for row in self.table(self.layout.quarantine, "reason"))
+        assert len(places) == len(self.table(self.layout.bronze, "kafka_partition")) == wanted.records
+        assert reasons == wanted.quarantined
+        assert self.silver() == wanted.silver
+        assert read_gold(self.layout, self.s3.storage_options()) == wanted.gold
+        assert read_published(self.postgres.client_for("warehouse")) == wanted.gold
+
+
+@pytest.fixture
+def stores(s3, postgres):
+    return Stores(s3, postgres)
+
+
+@pytest.fixture
+def source(environment):
+    return OrderSource(environment.spec.data.seed, VOLUMES[environment.spec.data.volume])
+
+
+@pytest.fixture
+def content(namespace):
+    """Everything in the stores but checkpoints, which count the runs."""
+
+    def read():
+        whole = snapshot(namespace.services)
+        return whole.model_copy(
+            update={"datasets": tuple(one for one in whole if not one.name.startswith("lake/checkpoints/"))}
+        )
+
+    return read
+
+
+def test_three_days_give_exactly_what_the_log_says(run_dag, stores, source):
+    report = run_dag(DAG, from_=str(DAY_1), to=str(DAY_3))
+
+    assert report.verdict == "pass", report.reasons
+    assert [run.states for run in report.runs] == [ALL_GREEN] * 3
+    wanted = expected(source, [DAY_1, DAY_2, DAY_3])
+    stores.must_hold(wanted)
+    census = report.runs[-1].task("audit").xcoms["return_value"]
+    assert (census["bronze"], census["silver"]) == (wanted.records, len(wanted.silver))
+    assert (census["superseded"], census["quarantined"]) == (wanted.superseded, sum(wanted.quarantined.values()))
+    assert census["revenue_eur"] == str(wanted.revenue)
+
+
+def test_days_out_of_order_end_in_the_same_tables(run_dag, stores, source):
+    for day in (DAY_3, DAY_1, DAY_2):
+        assert run_dag(DAG, date=str(day)).verdict == "pass"
+
+    stores.must_hold(expected(source, [DAY_1, DAY_2, DAY_3]))
+
+
+def test_running_a_day_again_changes_nothing(run_dag, content, source):
+    run_dag(DAG, date=str(DAY_1))
+    before = content()
+    again = run_dag(DAG, date=str(DAY_1))
+
+    assert again.verdict == "pass", again.reasons
+    assert in_words(diff(before, content())) == []
+    assert again.runs[-1].outputs == ()
+    assert again.runs[-1].task("produce").xcoms["return_value"]["sent"] == 0
+    assert before.get("lake/bronze/orders").rows == expected(source, [DAY_1]).records
+
+
+def test_a_broken_currency_table_fails_the_audit_and_is_made_good_by_the_next_run(run_dag, stores, source):
+    run_dag(DAG, date=str(DAY_1))
+    warehouse = stores.postgres.client_for("warehouse")
+    warehouse.execute("UPDATE currency_rates SET eur = 0 WHERE currency = 'USD'")
+    warehouse.execute("DELETE FROM currency_rates WHERE currency = 'SEK'")
+
+    broken = run_dag(DAG, date=str(DAY_2))
+
+    assert broken.verdict == "fail"
+    assert broken.runs[0].states == ALL_GREEN | {"audit": "failed"}
+    (only_try,) = broken.runs[0].task("audit").tries
+    waiting = expected(source, [DAY_1, DAY_2]).records - expected(source, [DAY_1]).records
+    assert "currency table broken (SEK: no rate, USD: rate 0)" in only_try.error
+    assert 0 < orders_waiting(stores) < waiting
+
+    warehouse.execute("UPDATE currency_rates SET eur = %s WHERE currency = 'USD'", [RATES["USD"]])
+    warehouse.execute("INSERT INTO currency_rates VALUES ('SEK', %s)", [RATES["SEK"]])
+
+    assert run_dag(DAG, date=str(DAY_2)).verdict == "pass"
+    stores.must_hold(expected(source, [DAY_1, DAY_2]))
+
+
+def test_a_day_that_was_not_delivered_fails_and_leaves_the_tables_alone(run_dag, content):
+    run_dag(DAG, date=str(DAY_1))
+    before = content()
+    report = run_dag(DAG, date=str(DAY_2), seed=False)
+
+    assert report.verdict == "fail"
+    assert report.runs[0].states == dict.fromkeys(TASKS, "upstream_failed") | {"produce": "failed"}
+    assert "orders/2026-01-02.tsv is not there" in report.runs[0].task("produce").tries[-1].error
+    assert in_words(diff(before, content())) == []
+
+
+def orders_waiting(stores: Stores) -> int:
+    return sum(row["reason"] == "no_rate" for row in stores.table(stores.layout.quarantine, "reason"))
