@@ -153,6 +153,7 @@ def test_new_changed_and_deleted_objects_are_seen(namespace: Any, changes: Any) 
     }
 
 
+@pytest.mark.slow
 def test_more_than_one_page_of_objects_is_read_and_removed(running: Any, holding: Any) -> None:
     service = running.again("pages")
     with ThreadPoolExecutor(8) as pool:
