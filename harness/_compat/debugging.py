@@ -39,6 +39,8 @@ class Terminal:
         requests = socket.socket(fileno=os.dup(0))
         decoder = task_runner.CommsDecoder[task_runner.ToTask, task_runner.ToSupervisor]
         task_runner.CommsDecoder = _Made(decoder, requests)
+        # the supervisor's stream objects close their descriptors when they go: let them go before these are taken
+        sys.stdin = sys.stdout = sys.stderr = None
         for number, fd in enumerate(self.streams):
             os.dup2(fd, number)
         sys.stdin = open(0, closefd=False)  # noqa: SIM115 - the terminal, until the process ends

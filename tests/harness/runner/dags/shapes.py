@@ -1,7 +1,8 @@
 """DAGs of every shape: branches, maps, groups, setup and teardown, pools."""
 
 import os
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -128,18 +129,30 @@ def tears_down():
 
 @dag(**DAILY)
 def pooled():
-    """Each task notes when it began and ended in the folder `HARNESS_MARKS`."""
+    """Three tasks of one pool, each of which must be alone in the folder `HARNESS_MARKS`."""
 
     @task(pool="narrow")
-    def take(n):
-        import time
+    def alone(n):
+        room = Path(os.environ["HARNESS_MARKS"]) / "room"
+        room.mkdir()
+        time.sleep(0.1)
+        room.rmdir()
 
+    alone.expand(n=[1, 2, 3])
+
+
+@dag(**DAILY)
+def meets():
+    """Three tasks, each of which waits until all are there."""
+
+    @task(pool="narrow", execution_timeout=timedelta(seconds=60))
+    def meet(n):
         marks = Path(os.environ["HARNESS_MARKS"])
-        begin = time.monotonic()
-        time.sleep(0.2)
-        (marks / str(n)).write_text(f"{begin} {time.monotonic()}")
+        (marks / f"met-{n}").touch()
+        while len(list(marks.glob("met-*"))) < 3:
+            time.sleep(0.02)
 
-    take.expand(n=[1, 2, 3])
+    meet.expand(n=[1, 2, 3])
 
 
 @dag(**DAILY)
@@ -170,6 +183,7 @@ for build in (
     groups,
     tears_down,
     pooled,
+    meets,
     too_wide,
     publishes,
 ):
