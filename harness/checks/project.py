@@ -120,12 +120,20 @@ class Project:
         """Every DAG once: as Airflow has loaded it, or as the source shows it."""
         return [dag for path, file in self.files.items() for dag in self.dags_of(path, file)] + self._foreign()
 
+    @property
+    def count(self) -> int:
+        """How many DAGs there are; an asset that is only read, not loaded, counts as the DAG that it makes."""
+        unread = [file for path, file in self.files.items() if not self.is_loaded(path)]
+        return len(self.dags) + sum(len(file.declared.assets) for file in unread)
+
+    def is_loaded(self, path: str) -> bool:
+        """Say whether Airflow has loaded a file."""
+        outcome = self.outcomes.get(path)
+        return outcome is not None and outcome.error is None and outcome.ended is None
+
     def dags_of(self, path: str, file: SourceFile) -> list[Dag]:
         """Return the DAGs of one file."""
-        outcome = self.outcomes.get(path)
-        if outcome is None or outcome.error or outcome.ended:
-            return file.dags
-        return list(outcome.dags)
+        return list(self.outcomes[path].dags) if self.is_loaded(path) else file.dags
 
     def _foreign(self) -> list[Dag]:
         """DAGs of files whose source cannot be read, such as archives."""

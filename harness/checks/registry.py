@@ -135,7 +135,7 @@ def rule(
 
     Its parameters say what it is asked about: `file` (each source file), `dag`, `task` (each of those, loaded by
     Airflow or else read off the source), `project` (all files together) or `outcome` (how a file's loading ended).
-    Next to that it may ask for `file`, `dag`, `project`, `settings` and `environment`. Its docstring is its page (`Page`).
+    Next to that it may ask for `file`, `dag`, `project`, `settings` and `environment`. Its docstring is its page.
 
     Args:
         rule_id: three capitals and three digits; never given twice.

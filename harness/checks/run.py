@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from harness.errors import NothingChecked
 
 Progress = Callable[[int, int, str], None]
 """Takes how many files are done, how many there are, and what is being done."""
+
+
+def quiet(done: int, total: int, what: str) -> None:
+    """Show no progress."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Request:
     baseline: Path | None = None
 
 
-def check(request: Request, progress: Progress = lambda done, total, what: None) -> CheckReport:
+def check(request: Request, progress: Progress = quiet) -> CheckReport:
     """Check DAG files.
 
     Raises:
@@ -58,7 +63,7 @@ def check(request: Request, progress: Progress = lambda done, total, what: None)
     if request.baseline is not None:
         judged.findings, known = apply_baseline(request.baseline, judged.findings)
         judged.hidden += known
-    dags = len(project.dags) + sum(len(file.declared.assets) for file in project.files.values())
+    dags = project.count
     if not dags and not judged.findings:
         raise NothingChecked(
             f"no DAG was found in {', '.join(map(str, request.paths))}",
@@ -67,15 +72,46 @@ def check(request: Request, progress: Progress = lambda done, total, what: None)
     return report(judged, settings, files=len(project.files), dags=dags, seconds=time.monotonic() - started)
 
 
-def collect(request: Request, settings: Settings, progress: Progress = lambda done, total, what: None) -> Project:
-    """Find, read and load everything that is to be judged."""
+def collect(request: Request, settings: Settings, progress: Progress = quiet) -> Project:
+    """Find, read and load everything that is to be judged; reading goes on while Airflow is being imported."""
     manifest = find_pyproject(request.paths[0])
     found = find_files(request.paths, manifest.parent if manifest else Path.cwd())
-    project = read(found, progress)
+    wanted = [*found.files, *found.archives]
+    if not request.load or not wanted:
+        return read(found, progress)
+    from concurrent.futures import ThreadPoolExecutor
+
+    from harness.checks.load import Loader, merged
+
+    counter = iter(range(1, len(wanted) + 1))
+    with ThreadPoolExecutor(1) as pool:
+        loader = Loader(found.roots, settings, environ_of(request.environment))
+        loading = pool.submit(loader.load, wanted, lambda path: progress(next(counter), len(wanted), path))
+        project = read(found)
+        outcomes = loading.result()
+    for path, outcome in outcomes.items():
+        declared = project.files[path].dags if path in project.files else ()
+        project.outcomes[path] = merged(outcome, declared)
     return project
 
 
-def read(found: Found, progress: Progress = lambda done, total, what: None) -> Project:
+def environ_of(environment: Any) -> dict[str, str]:
+    """Return the variables by which a file finds an environment's connections and variables while it is loaded.
+
+    Connections have no coordinates there: a file that uses one while it is loaded does what it must not do.
+    """
+    if environment is None:
+        return {}
+    airflow = environment.spec.airflow
+    variables = {name: v if isinstance(v, str) else json.dumps(v, default=str) for name, v in airflow.variables.items()}
+    return {
+        **{f"AIRFLOW_VAR_{name.upper()}": value for name, value in variables.items()},
+        **{f"AIRFLOW_CONN_{name.upper()}": '{"conn_type": "generic"}' for name in airflow.connections},
+        **airflow.environ,
+    }
+
+
+def read(found: Found, progress: Progress = quiet) -> Project:
     """Read the files; one that is no Python is an outcome of its own."""
     project = Project(roots=tuple(found.roots))
     project.outcomes = {problem.path: problem for problem in found.problems}

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from harness.checks.model import Severity
 from harness.checks.registry import Hit, at, rule
 from harness.checks.rules.templates import arguments
 from harness.checks.rules.words import UNIQUE, is_clock, is_moving, is_random
@@ -146,9 +147,10 @@ def clock_at_parse(file: SourceFile) -> Iterator[Hit]:
     for call in file.makers:
         for name, node in call.keywords.items():
             if name not in (*own, "**") and origin(file, node, is_moving):
-                yield at(
-                    call, f"{name} is another value each time the file is parsed", "{{ ds }}, or compute it in the task"
-                )
+                hint = "{{ ds }}, or compute it in the task"
+                # the default of a form's field is only a proposal to whoever triggers the run
+                certain: Severity = "warning" if name == "params" else "error"
+                yield at(call, f"{name} is another value each time the file is parsed", hint, severity=certain)
                 break
         else:
             arguments_ = getattr(call, "arguments", [])

@@ -32,7 +32,9 @@ def import_error(outcome: Loaded) -> Iterator[Hit]:
     Source: "Data Pipelines with Apache Airflow", chapter 9: DAG integrity tests.
     """
     if outcome.error and not outcome.ended:
-        yield Hit(outcome.line, outcome.error, "see the traceback: harness check --verbose" if outcome.detail else "")
+        missing = "_NOT_FOUND" in outcome.error
+        hint = "with --env NAME it finds that environment's variables and connections" if missing else ""
+        yield Hit(outcome.line, outcome.error, hint)
 
 
 @rule("DAG002", "load-timeout", family=FAMILY, severity="error")
@@ -65,15 +67,17 @@ def load_kills(outcome: Loaded) -> Iterator[Hit]:
 
 @rule("DAG004", "unreadable-file", family=FAMILY, severity="warning")
 def unreadable_file(outcome: Loaded) -> Iterator[Hit]:
-    """A file cannot be read, or is too large to be a DAG file.
+    """A file cannot be read, or is too large to be a DAG file; or what Airflow made of it cannot be read.
 
     Limits: files of more than 2 MB are not looked at.
     Source: none; a DAG file is text that people write.
     """
     if outcome.ended == "unreadable":
-        yield Hit(
-            1, outcome.error or "the file cannot be read", "move it out of the DAG folder, or list it in .airflowignore"
-        )
+        hint = "move it out of the DAG folder, or list it in .airflowignore"
+        yield Hit(1, outcome.error or "the file cannot be read", hint)
+    elif outcome.ended == "unread":
+        message = f"what Airflow made of the file could not be read, so only its source is judged: {outcome.error}"
+        yield Hit(1, message, "please report this", severity="info")
 
 
 @rule("DAG409", "slow-import", family=FAMILY, severity="warning")

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from harness.checks.graph import Dag
@@ -187,22 +188,25 @@ def _hours(text: str) -> set[int]:
     return hours
 
 
-def _transitions(zone: str) -> Iterator[tuple[datetime, str]]:
-    """Yield the local hours that a zone skips and repeats in one year."""
+@lru_cache(maxsize=64)
+def _transitions(zone: str) -> tuple[tuple[datetime, str], ...]:
+    """Return the local hours that a zone skips and repeats in one year."""
     try:
         info = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):
-        return
+        return ()
+    found = []
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     before = moment.astimezone(info).utcoffset() or timedelta()
     for _ in range(366 * 24):
         moment += timedelta(hours=1)
         after = moment.astimezone(info).utcoffset() or timedelta()
         if after > before:
-            yield (moment + before).replace(tzinfo=None), "skipped"
+            found.append(((moment + before).replace(tzinfo=None), "skipped"))
         elif after < before:
-            yield (moment + after).replace(tzinfo=None), "repeated"
+            found.append(((moment + after).replace(tzinfo=None), "repeated"))
         before = after
+    return tuple(found)
 
 
 @rule("DAG106", "unused-interval", family=FAMILY, severity="info", default=False)

@@ -18,7 +18,7 @@ _STORE_KEYWORDS = re.compile(
     r"|dbname|topic(s)?|server)$"
 )
 _STORE_URL = re.compile(
-    r"^(?:\w+ )?(s3a?|s3n|gs|abfss?|wasbs?|hdfs|postgres(?:ql)?|mysql|jdbc:\w+|kafka|redis|mongodb)://([\w.-]+)"
+    r"^(?:\w+ )?(s3a?|s3n|gs|abfss?|wasbs?|hdfs|postgres(?:ql)?|mysql|jdbc:\w+|kafka|redis|mongodb)://(?:[^/@\s]*@)?([\w.-]+)"
 )
 _PRIVATE_URL = re.compile(r"^https?://(localhost|127\.0\.0\.1|\d+\.\d+\.\d+\.\d+)(:\d+)?(/|$)")
 
@@ -100,7 +100,7 @@ def _given(file: SourceFile, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _place(keyword: str, text: str) -> str | None:
-    if "{{" in text[:12] or text.startswith(HOLE) or not text.strip():
+    if text == ":memory:" or "{{" in text[:12] or text.startswith(HOLE) or not text.strip():
         return None
     match = _STORE_URL.match(text)
     if match and HOLE not in match[2] and not match[2].startswith(("{", "bucket", "example")):

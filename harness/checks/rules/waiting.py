@@ -64,10 +64,12 @@ def sensor_keeps_slot(dag: Dag, task: Task) -> Iterator[Hit]:
         WAIT = {"timeout": 60 * 60 * 6, "poke_interval": timedelta(minutes=5)}
         with DAG("orders", schedule=None):
             ExternalTaskSensor(task_id="wait", external_dag_id="orders", **WAIT)  # <-
-    Limits: waits of ten minutes or less are left out; so are deferrable sensors.
+    Limits: waits of ten minutes or less are left out; so are deferrable sensors, and those that wait for a
+        moment in time.
     Source: "Data Pipelines with Apache Airflow", chapter 6, "sensor deadlock"; Airflow documentation, Sensors.
     """
-    if task.kind == "sensor" and task.knows("mode", "timeout", "deferrable") and not task.operator.endswith("Async"):
+    known = task.knows("mode", "timeout", "deferrable") and not task.operator.endswith("Async")
+    if task.kind == "sensor" and known and not task.operator.startswith(_TIMED):
         limit = task.timeout if task.timeout is not None else task.execution_timeout or WEEK
         if task.mode in (None, "poke") and not task.deferrable and limit > 600:
             message = f"the sensor {task.task_id!r} keeps a worker slot for up to {_spoken(limit)}"

@@ -81,6 +81,8 @@ class Code:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         }
         self.by_name = {function.name: function for function in self.functions.values()}
+        self._around: dict[ast.AST, Function | None] = {}
+        self._outside: dict[ast.AST, set[Moment]] = {}
         self._aside = {id(n): moment for node in names.nodes for n, moment in _asides(node)}
 
     def _function(self, node: FunctionNode) -> Function:
@@ -102,18 +104,25 @@ class Code:
     def around(self, node: ast.AST) -> Function | None:
         """Return the function whose body evaluates a node; None at module level."""
         scope = self.names.scopes.get(node)
-        while scope:
-            if scope.is_function:
-                return self.functions[scope.node]
-            scope = scope.parent
-        return None
+        if scope is None:
+            return None
+        if scope.node not in self._around:
+            outer: Scope | None = scope
+            while outer and not outer.is_function:
+                outer = outer.parent
+            self._around[scope.node] = self.functions[outer.node] if outer else None
+        return self._around[scope.node]
 
     def moments(self, node: ast.AST) -> set[Moment]:
         """Return when a node is evaluated: an empty set when nothing is seen to run it."""
         function = self.around(node)
         if function:
             return function.moments
-        return self._module_moments(node)
+        if not self._aside:
+            return {"parse"}
+        if node not in self._outside:
+            self._outside[node] = self._module_moments(node)
+        return self._outside[node]
 
     def _module_moments(self, node: ast.AST) -> set[Moment]:
         current: ast.AST | None = node

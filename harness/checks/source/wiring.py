@@ -401,8 +401,8 @@ def schedule_of(call: DagCall) -> tuple[str | None, str | None]:
             return "assets", "asset"
         case Made(name=name) if name.endswith(("relativedelta", "duration")):
             return ast.unparse(value.node), "delta"
-        case Made():
-            return ast.unparse(value.node), "timetable"
+        case Made(name=name):
+            return ast.unparse(value.node), "other" if "Partition" in name else "timetable"
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
         return "assets", "asset"
     return None, "unknown"

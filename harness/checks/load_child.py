@@ -1,0 +1,90 @@
+"""What a child of the fork server does: import DAG files one after the other, and say of each what came of it."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness.inputs.recorder import Recorder, Seen
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+def load(payload: dict[str, Any], emit: Emit) -> None:
+    """Import the files of one chunk.
+
+    Before each file `{"at": path}` is sent, after it `{"loaded": {...}}`: whoever listens knows which file a crash was.
+
+    Args:
+        payload: `paths` (absolute), `names` (as they are shown), `roots` and `quiet` (folders), `seconds` (for each
+            file), and `stack_file`.
+    """
+    recorder = Recorder([Path(root) for root in payload["roots"]], [Path(folder) for folder in payload["quiet"]])
+    recorder.install()
+    sys.argv[:] = ["airflow"]
+    with open(payload["stack_file"], "w", encoding="utf-8") as stacks:  # noqa: PTH123 - faulthandler needs the descriptor
+        faulthandler.enable(stacks)
+        for path, name in zip(payload["paths"], payload["names"], strict=True):
+            emit({"at": name})
+            outcome = _one(path, name, recorder, payload["seconds"], stacks)
+            emit({"loaded": outcome})
+            if outcome["ended"]:
+                return
+
+
+def _one(path: str, name: str, recorder: Recorder, seconds: float, stacks: TextIO) -> dict[str, Any]:
+    """Import one file; what it raises is its outcome."""
+    from harness._compat.extract import dag_data
+    from harness._compat.importing import import_dags
+    from harness._compat.lines import Lines
+
+    lines = Lines()
+    dags: list[Any] = []
+    failure: dict[str, Any] = {"error": None, "ended": None, "line": 1, "detail": ""}
+    own = os.getpid()
+    # a watchdog in C: a loop that never gives back the interpreter cannot keep it from ending the process
+    faulthandler.dump_traceback_later(seconds, exit=True, file=stacks)
+    try:
+        with recorder.unit(path):
+            dags = import_dags(path, lines)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a DAG file may raise anything, SystemExit and MemoryError too
+        failure = _failure(error, path)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        if os.getpid() != own:
+            os._exit(0)
+    data: list[dict[str, Any]] = []
+    try:
+        data = [dag_data(dag, lines, name) for dag in dags]
+    except Exception as error:  # noqa: BLE001 - ours to repair, not the file's: it is then judged by its source alone
+        failure = {**_failure(error, path), "ended": "unread"}
+    return {"path": name, "dags": data, **failure, **_seen(recorder.seen(path))}
+
+
+def _failure(error: BaseException, path: str) -> dict[str, Any]:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    line = frames[-1].lineno if frames else getattr(error, "lineno", None)
+    ended = None
+    words = f"{type(error).__name__}: {error}".strip().rstrip(":")
+    if isinstance(error, SystemExit):
+        ended, words = "exit", f"the file ends its process: sys.exit({error.code!r})"
+    elif isinstance(error, MemoryError):
+        ended, words = "memory", "the file takes more memory than it may"
+    detail = "".join(traceback.format_exception(error, limit=-6))
+    return {"error": words.splitlines()[0][:500], "ended": ended, "line": line or 1, "detail": detail[-4000:]}
+
+
+def _seen(seen: Seen) -> dict[str, Any]:
+    return {
+        "inputs": list(seen.files),
+        "effects": [(effect.kind, effect.detail, effect.line) for effect in seen.effects],
+        "seconds": seen.seconds,
+        "costly": list(seen.costly),
+    }
