@@ -42,6 +42,32 @@ def harness_roles() -> Sequence[type[Any]]:
     raise NotImplementedError
 
 
+@hookspec
+def harness_rules() -> Sequence[Any]:
+    """Return the modules in which this plugin defines rules for DAG files.
+
+    Called once by each `harness check`, and for `--explain`. A rule is a function under `harness.checks.rule`, whose
+    docstring is its page; give a team's rules a prefix of their own, so that an id is never taken::
+
+        from harness.checks import at, rule
+        from harness.hookspecs import hookimpl
+
+        @rule("ACME001", "no-friday-runs", family="acme", severity="warning")
+        def no_friday_runs(file):
+            '''A DAG is scheduled on Fridays.'''
+            for dag in file.declared.dags:
+                if str(dag.value("schedule")).endswith("5"):
+                    yield at(dag, "this runs on Fridays", "choose another day")
+
+        @hookimpl
+        def harness_rules():
+            return [sys.modules[__name__]]
+
+    A project names such a module under `plugins` of `[tool.harness.check]` in its pyproject.toml.
+    """
+    raise NotImplementedError
+
+
 def plugin_manager(
     modules: Sequence[str] = (), project: Path | None = None, *, installed: bool = True
 ) -> pluggy.PluginManager:

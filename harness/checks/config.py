@@ -56,6 +56,7 @@ class Settings(_Table):
         per_path: glob of files, to ids with reasons.
         fail_on: the least serious finding that makes the check fail.
         heavy_modules: modules that are too costly for the top of a DAG file, besides the known ones.
+        plugins: modules of the project with rules of its own (see `harness_rules` in harness/hookspecs.py).
         import_seconds: how long a file may take to load before that is a finding.
         load_seconds: how long it may take before it is ended.
         memory_mb: how much memory it may take.
@@ -66,6 +67,7 @@ class Settings(_Table):
     per_path: dict[str, dict[str, str]] = Field(default_factory=dict)
     fail_on: Severity = "error"
     heavy_modules: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
     import_seconds: float = Field(default=2.0, gt=0)
     load_seconds: float = Field(default=30.0, gt=0)
     memory_mb: int = Field(default=1024, gt=0)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
 from harness.checks.model import Severity
@@ -185,6 +186,22 @@ class Registry:
     def of(self, scope: Scope) -> list[Rule]:
         """Return the rules that are asked about one kind of thing."""
         return [one for one in self.rules.values() if one.scope == scope]
+
+
+def registry_of(plugins: Sequence[str] = (), project: Path | None = None) -> Registry:
+    """Return all rules: the built-in ones, and those of installed plugins and of the project's own modules.
+
+    Args:
+        plugins: the project's modules.
+        project: root that they are imported from.
+
+    Raises:
+        ConfigError: a plugin cannot be imported, or a rule's id is taken.
+    """
+    from harness.hookspecs import plugin_manager
+
+    modules = [module for found in plugin_manager(plugins, project).hook.harness_rules() for module in found]
+    return Registry.load([one for module in modules for one in rules_of(module)])
 
 
 def rules_of(module: Any) -> list[Rule]:

@@ -15,7 +15,7 @@ from harness.checks.config import Settings, find_pyproject
 from harness.checks.engine import Judge, Judgement
 from harness.checks.model import SEVERITIES, CheckReport, Finding, Severity
 from harness.checks.project import Loaded, Project
-from harness.checks.registry import Registry
+from harness.checks.registry import Registry, registry_of
 from harness.checks.source.file import SourceFile
 from harness.checks.walk import Found, find_files
 from harness.errors import NothingChecked
@@ -59,7 +59,8 @@ def check(request: Request, progress: Progress = quiet) -> CheckReport:
     started = time.monotonic()
     settings = request.settings or Settings.load(request.paths[0])
     project = collect(request, settings, progress)
-    judged = judge(project, settings, request.environment)
+    registry = registry_of(settings.plugins, project_root(request.paths[0]))
+    judged = judge(project, settings, request.environment, registry)
     if request.baseline is not None:
         judged.findings, known = apply_baseline(request.baseline, judged.findings)
         judged.hidden += known
@@ -74,8 +75,7 @@ def check(request: Request, progress: Progress = quiet) -> CheckReport:
 
 def collect(request: Request, settings: Settings, progress: Progress = quiet) -> Project:
     """Find, read and load everything that is to be judged; reading goes on while Airflow is being imported."""
-    manifest = find_pyproject(request.paths[0])
-    found = find_files(request.paths, manifest.parent if manifest else Path.cwd())
+    found = find_files(request.paths, project_root(request.paths[0]))
     wanted = [*found.files, *found.archives]
     if not request.load or not wanted:
         return read(found, progress)
@@ -93,6 +93,12 @@ def collect(request: Request, settings: Settings, progress: Progress = quiet) ->
         declared = project.files[path].dags if path in project.files else ()
         project.outcomes[path] = merged(outcome, declared)
     return project
+
+
+def project_root(path: Path) -> Path:
+    """Return the folder of the project that a path is in: where its pyproject.toml is, or else the working folder."""
+    manifest = find_pyproject(path)
+    return manifest.parent if manifest else Path.cwd()
 
 
 def environ_of(environment: Any) -> dict[str, str]:
@@ -136,11 +142,11 @@ def module_name(path: str, roots: Sequence[Path]) -> str:
     return file.stem
 
 
-def judge(project: Project, settings: Settings, environment: Any = None) -> Judgement:
+def judge(project: Project, settings: Settings, environment: Any = None, registry: Registry | None = None) -> Judgement:
     """Ask every rule, ruff's among them, about a project."""
     wanted = not settings.select or any(c.startswith(settings.select) for c in CODES)
     others = air_findings([*project.files]) if wanted and project.files else []
-    return Judge(Registry.load(), settings, environment).judge(project, others)
+    return Judge(registry or Registry.load(), settings, environment).judge(project, others)
 
 
 def report(judged: Judgement, settings: Settings, *, files: int, dags: int, seconds: float) -> CheckReport:

@@ -88,10 +88,13 @@ def check(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
 
 
 def _explain(rule_id: str) -> None:
-    from harness.checks.registry import Registry
+    from harness.checks.config import Settings
+    from harness.checks.registry import registry_of
+    from harness.checks.run import project_root
     from harness.report.check import print_page
 
-    print_page(Registry.load().get(rule_id))
+    here = Path.cwd()
+    print_page(registry_of(Settings.load(here).plugins, project_root(here)).get(rule_id))
 
 
 def _environment(name: str | None, folder: Path) -> Any:
