@@ -13,7 +13,7 @@ setup: ## virtual environment, pinned packages, Java, jars; again only when thei
 	@$(PYTHON) scripts/setup.py
 
 demo: setup ## run a pipeline over Kafka, Spark with Delta, S3 and Postgres for three days, and show what came out
-	$(BIN)/harness run orders_medallion --env dev --from 2026-01-01 --to 2026-01-03
+	$(BIN)/harness run orders_medallion --env dev --from 2026-01-01 --to 2026-01-03 --deadline 30m
 
 test: setup ## the whole suite; PYTEST_ARGS adds options
 	@$(BIN)/pytest $(PYTEST_ARGS)
