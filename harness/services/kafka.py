@@ -74,6 +74,7 @@ class Kafka(Service[KafkaSpec]):
         mine = [name for name in admin.list_topics(timeout=TIMEOUT).topics if name.startswith(self._prefix)]
         if mine:
             _finish(admin.delete_topics(mine, request_timeout=TIMEOUT), ignore="UNKNOWN_TOPIC_OR_PART")
+            _wait_until_gone(admin, mine)
         groups = admin.list_consumer_groups(request_timeout=TIMEOUT).result().valid
         left = [group.group_id for group in groups if group.group_id.startswith(self._prefix)]
         if left:
@@ -173,6 +174,15 @@ def create_topics(admin: Any, topics: Mapping[str, TopicSpec]) -> None:
             raise ServiceError(
                 f"topics {sorted(missing)} were created, and the broker does not know them", role="kafka"
             )
+        time.sleep(0.01)
+
+
+def _wait_until_gone(admin: Any, topics: Collection[str]) -> None:
+    """Wait until the broker has forgotten deleted topics too: its controller answers first."""
+    until = time.monotonic() + TIMEOUT
+    while left := admin.list_topics(timeout=TIMEOUT).topics.keys() & set(topics):
+        if time.monotonic() > until:
+            raise ServiceError(f"topics {sorted(left)} were deleted, and the broker still lists them", role="kafka")
         time.sleep(0.01)
 
 

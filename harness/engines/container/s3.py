@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import ClassVar
 
 from harness.engines.base import Engine, Place, Running
@@ -11,8 +12,6 @@ from harness.engines.images import image_for
 from harness.engines.process import free_port, random_password
 from harness.environment.spec import ServiceSpec
 from harness.models.service import Endpoint
-
-USER = "harness"
 
 
 class ContainerS3(Engine):
@@ -28,9 +27,10 @@ class ContainerS3(Engine):
     def start(self, spec: ServiceSpec, place: Place) -> Running:
         client = connect()
         image = image_for(spec, "s3", client, place.report)
-        memory, password = spec.memory or self.memory, random_password()
+        memory = spec.memory or self.memory
+        user, password = secrets.token_hex(10).upper(), random_password()
         environ = {
-            "MINIO_ROOT_USER": USER,
+            "MINIO_ROOT_USER": user,
             "MINIO_ROOT_PASSWORD": password,
             "MINIO_REGION": "us-east-1",
             "MINIO_BROWSER": "off",
@@ -50,7 +50,7 @@ class ContainerS3(Engine):
             role="s3",
             engine=self.name,
             port=port,
-            user=USER,
+            user=user,
             password=password,
             options={"scheme": "http", "region": "us-east-1", "server": "minio"},
         )

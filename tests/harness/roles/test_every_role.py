@@ -67,7 +67,7 @@ def test_a_lost_server_is_not_alive_and_does_not_answer(kind: str, launch: Any) 
     with launch(kind) as started:
         leader = started.running.pids()[0]
         os.kill(leader, signal.SIGKILL)
-        os.waitid(os.P_PID, leader, os.WEXITED | os.WNOWAIT)  # ended, and not reaped by us
+        wait_for_the_end_of(leader, started.running)
         assert not started.running.alive()
         started.service.release()
         with pytest.raises(Exception, match=r".+"):
@@ -83,3 +83,10 @@ def test_every_start_has_new_credentials_and_refuses_the_old(kind: str, launch: 
         stale = new.model_copy(update={"user": old.user, "password": old.password})
         with pytest.raises(Exception, match=r"password authentication failed|InvalidAccessKeyId"):
             bind("stale", second.service.role, second.service.spec, stale).ping()
+
+
+def wait_for_the_end_of(leader: int, running: Any) -> None:
+    try:
+        os.waitid(os.P_PID, leader, os.WEXITED | os.WNOWAIT)  # ended, and not reaped by us
+    except ChildProcessError:
+        running.container.get_wrapped_container().wait(timeout=30)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -19,9 +20,11 @@ SPEC = KafkaSpec(topics={"orders": TopicSpec(partitions=3), "events": TopicSpec(
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+def broker(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Kafka]:
     folder = tmp_path_factory.mktemp("kafka")
-    fleet = Fleet({"kafka": ("kafka", SPEC)}, folder=folder, cache=cache_dir(), project=folder, session="roles-kafka")
+    specs = {"kafka": ("kafka", SPEC.model_copy(update={"engine": engine}))}
+    session = f"roles-kafka-{os.getpid()}"
+    fleet = Fleet(specs, folder=folder, cache=cache_dir(), project=folder, session=session)
     fleet.start(lambda event: None)
     try:
         yield fleet.services["kafka"]  # type: ignore[misc]
@@ -195,10 +198,12 @@ def test_a_proxy_on_a_reserved_port_cannot_be_bypassed(kafka: Kafka) -> None:
     assert [m.value for m in kafka.client.read("orders")] == [b"through a proxy"]
 
 
-def test_stopping_leaves_no_process_and_no_data(tmp_path: Path) -> None:
+def test_stopping_leaves_no_process_and_no_data(tmp_path: Path, engine: str) -> None:
     import psutil
 
-    fleet = Fleet({"kafka": ("kafka", SPEC)}, folder=tmp_path, cache=cache_dir(), project=tmp_path, session="roles-2")
+    specs = {"kafka": ("kafka", SPEC.model_copy(update={"engine": engine}))}
+    session = f"roles-kafka-{os.getpid()}-2"
+    fleet = Fleet(specs, folder=tmp_path, cache=cache_dir(), project=tmp_path, session=session)
     fleet.start(lambda event: None)
     pids = fleet.running["kafka"].pids()
     fleet.stop()

@@ -63,6 +63,8 @@ def test_a_rolled_back_transaction_leaves_nothing(postgres: Any) -> None:
 
 def test_changes_can_be_captured_by_logical_replication(postgres: Any) -> None:
     fill(postgres, [])
+    # what is committed asynchronously is decoded a moment later only
+    postgres.client.execute("SET synchronous_commit = on")
     postgres.client.execute("CREATE PUBLICATION everything FOR ALL TABLES")
     postgres.client.execute("SELECT pg_create_logical_replication_slot('capture', 'pgoutput')")
     postgres.client.execute("INSERT INTO orders VALUES (1, 'seen')")
