@@ -7,7 +7,6 @@ form only.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ class Parsed:
     """What one file holds: DAGs by id, and the trace of what went wrong with it."""
 
     path: Path
-    bag: Any
     dags: dict[str, Any]
     error: str | None
 
@@ -35,20 +33,22 @@ def parse(path: Path, folder: Path) -> Parsed:
     )
     # Airflow's importer leaves a handler in Python: a task that crashes later would spin in it for ever
     signal.signal(signal.SIGSEGV, on_crash)
-    return Parsed(path, bag, dict(bag.dags), next(iter(bag.import_errors.values()), None))
+    return Parsed(path, dict(bag.dags), next(iter(bag.import_errors.values()), None))
 
 
-def store(parsed: Parsed) -> None:
-    """Serialize the file's DAGs into the metadata database, not paused, so that the scheduler takes their runs."""
-    from airflow.dag_processing.dagbag import sync_bag_to_db
+def store(dag: Any) -> None:
+    """Serialize one DAG into the metadata database, not paused, so that the scheduler takes its runs."""
+    from airflow.dag_processing.collection import update_dag_parsing_results_in_db
     from airflow.models.dag import DagModel
+    from airflow.serialization.serialized_objects import LazyDeserializedDAG
     from airflow.utils.session import create_session
     from sqlalchemy import update
 
     with create_session() as session:
-        sync_bag_to_db(parsed.bag, BUNDLE, None, session=session)
+        serialized = LazyDeserializedDAG.from_dag(dag)
+        update_dag_parsing_results_in_db(BUNDLE, None, [serialized], {}, None, set(), session=session)
         session.flush()
-        session.execute(update(DagModel).where(DagModel.dag_id.in_(parsed.dags)).values(is_paused=False))
+        session.execute(update(DagModel).where(DagModel.dag_id == dag.dag_id).values(is_paused=False))
 
 
 def scheduler_dag(dag_id: str) -> Any:
@@ -58,12 +58,6 @@ def scheduler_dag(dag_id: str) -> Any:
 
     with create_session() as session:
         return SerializedDagModel.get(dag_id, session=session).dag
-
-
-def triggered_ids(dags: Iterable[Any]) -> set[str]:
-    """Return the ids of DAGs that tasks of `dags` trigger, where the id is written out."""
-    found = {getattr(task, "trigger_dag_id", None) for dag in dags for task in dag.tasks}
-    return {name for name in found if isinstance(name, str) and "{{" not in name}
 
 
 def files(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ server has to point them at its own copy.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -50,6 +51,7 @@ def _migrate(path: Path) -> None:
     bind(path)
     initdb()
     DagBundlesManager().sync_bundles_to_db()
+    release()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.execute("PRAGMA journal_mode=DELETE")
@@ -67,23 +69,31 @@ def bind(path: Path) -> None:
     """Make `path` this process's metadata database.
 
     The engine is made once, in the fork server, and asks for the path when it connects: so its compiled statements
-    serve every run. No pool: a connection that is open when a task is forked would be shared with the task, which
-    SQLite forbids ("How To Corrupt An SQLite Database File", section 2.6).
+    serve every run. A task that is forked inherits open connections, which it must neither use nor close ("How To
+    Corrupt An SQLite Database File", section 2.6): the Task SDK bars it from the first, `_tune` from the second.
     """
     from airflow import settings
     from sqlalchemy import event
-    from sqlalchemy.pool import NullPool
 
     url = f"sqlite:///{path}"
     os.environ[_SETTINGS] = url
     if settings.engine is not None and event.contains(settings.engine, "do_connect", _redirect):
         settings.SQL_ALCHEMY_CONN = url
+        settings.engine.dispose()
         return
     settings.dispose_orm(do_log=False)
     settings.configure_vars()
-    settings.configure_orm(pool_class=NullPool)
+    settings.configure_orm()
     event.listen(settings.engine, "do_connect", _redirect)
     event.listen(settings.engine, "connect", _tune)
+
+
+def release() -> None:
+    """Close the connections to the database, before it is moved or removed."""
+    from airflow import settings
+
+    settings.Session.remove()
+    settings.engine.dispose()
 
 
 def _redirect(_dialect: object, _record: object, arguments: list[str], _named: object) -> None:
@@ -96,6 +106,8 @@ def _tune(connection: sqlite3.Connection, _: object) -> None:
     # a run's copy is thrown away after a crash, so nothing is worth waiting for the disk
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("PRAGMA busy_timeout=20000")
+    # one reference that nobody gives back: the garbage collector of a fork must not close it
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 def add_pools(pools: dict[str, int]) -> None:

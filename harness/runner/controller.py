@@ -84,6 +84,8 @@ class Controller:
             before = self._run_current(before)
 
     def _prepare_environment(self) -> None:
+        # the fork server's Airflow is quiet; a task's log has what the task says
+        os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "INFO"
         os.environ.update(self._request.environ)
         os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(self._request.dags_folder)
         os.environ["HARNESS_RUN_FOLDER"] = str(self._request.folder)

@@ -7,10 +7,11 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from harness.session import forkchild
-from harness.session.forkclient import Event, Options, Outcome
+from harness.session.forkclient import Event, Options, Outcome, airflow_environment
 
 
 class DirectClient:
@@ -32,7 +33,7 @@ class DirectClient:
             request = {
                 "target": target,
                 "payload": json.loads(json.dumps(payload, default=str)),
-                "environ": options.environ,
+                "environ": {**airflow_environment(Path(payload["folder"])), **options.environ},
                 "cwd": options.cwd,
                 "sys_path": list(options.sys_path),
                 "stack_file": options.stack_file,

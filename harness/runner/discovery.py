@@ -31,11 +31,11 @@ class Library:
             return self.dags[dag_id]
         likely, others = self._sort_files(dag_id)
         for path in [*likely, *others]:
-            parsed = self._parse(path)
-            if dag_id in parsed.dags:
-                dags.store(parsed)
-                self.dags.update(parsed.dags)
-                return parsed.dags[dag_id]
+            found = self._parse(path).dags.get(dag_id)
+            if found is not None:
+                dags.store(found)
+                self.dags[dag_id] = found
+                return found
         for path in likely:
             if error := self._parsed[path].error:
                 raise import_error(path, error)

@@ -67,6 +67,7 @@ def warm() -> None:
             compression=1,
         )
         Controller(request, lambda event: None).run()
+        metadata.release()
 
 
 @contextlib.contextmanager

@@ -219,7 +219,7 @@ class ForkServer:
         folder: Path,
         preload: Sequence[str] = AIRFLOW_MODULES,
         environ: Mapping[str, str] | None = None,
-        within: float = 120.0,
+        within: float = 300.0,
     ) -> ForkServer:
         """Start one and wait until it listens.
 
@@ -285,21 +285,31 @@ class ForkServer:
 
 
 def _environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
-    home = folder / "airflow"
-    home.mkdir(exist_ok=True)
     root = str(Path(__file__).parents[2])
     path = os.environ.get("PYTHONPATH")
     return {
         **os.environ,
+        **airflow_environment(folder),
+        "PYTHONPATH": f"{path}{os.pathsep}{root}" if path else root,
+        **extra,
+    }
+
+
+def airflow_environment(folder: Path) -> dict[str, str]:
+    """Return the settings of an Airflow that has its home in `folder` and writes nothing outside it.
+
+    The log level is for Airflow's own doings; the runner gives its tasks theirs back.
+    """
+    home = folder / "airflow"
+    home.mkdir(parents=True, exist_ok=True)
+    return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/unused.db",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
-        "PYTHONPATH": f"{path}{os.pathsep}{root}" if path else root,
-        **extra,
     }
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from harness.errors import ConfigError, NothingChecked
+from harness.errors import ConfigError, NothingChecked, RunError
 from harness.runner import Dates
 
 
@@ -146,3 +146,15 @@ def test_dag_whose_id_is_built_at_run_time_is_found(run_dag, tmp_path):
         "    globals()[name] = dag\n"
     )
     assert run_dag("made_b", dags_folder=folder).verdict == "pass"
+
+
+def test_seed_is_called_once_with_the_dates_before_the_runs(run_dag, tmp_path):
+    seeded = {"daily": {"seed": "seeds:note_dates"}}
+    both = Dates(from_=date(2026, 1, 1), to=date(2026, 1, 2))
+    run_dag("daily", dates=both, dags=seeded, environ={"HARNESS_MARKS": str(tmp_path)})
+    assert (tmp_path / "seeded").read_text() == "['2026-01-01', '2026-01-02'] [] dev\n"
+
+
+def test_seed_that_fails_is_no_verdict_but_an_error_with_its_log(run_dag):
+    with pytest.raises(RunError, match="the seed seeds:fail failed: ValueError: no such bucket; its log is"):
+        run_dag("daily", dags={"daily": {"seed": "seeds:fail"}})
