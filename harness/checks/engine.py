@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.checks.config import Settings
-from harness.checks.graph import Dag
+from harness.checks.facts import FileFacts, facts_of
 from harness.checks.model import Finding
 from harness.checks.project import Loaded, Project
 from harness.checks.registry import Hit, Registry, Rule
@@ -16,9 +16,13 @@ from harness.checks.source.file import SourceFile
 from harness.checks.suppress import Suppression, suppressions
 
 META = "DAG9"
-"""Rules about suppressions: they come last, and nothing suppresses them."""
+"""Rules about suppressions: nothing suppresses them."""
 
 _LAST = ("DAG902",)
+"""Rules that need to know what the suppressions have hidden."""
+
+Found = tuple[Finding, str | None]
+"""A finding, and the name that it is about."""
 
 
 @dataclass
@@ -35,7 +39,7 @@ class Judgement:
 
 
 class Judge:
-    """Asks the rules about one project.
+    """Asks the rules: about each file by itself, then about the project.
 
     Args:
         environment: for rules that need one; None leaves them out.
@@ -45,106 +49,116 @@ class Judge:
         self.registry = registry
         self.settings = settings
         self.environment = environment
-        self.rules = [rule for rule in registry.rules.values() if self._selected(rule)]
+        self.rules = [rule for rule in registry.rules.values() if self._selected(rule) and rule.id not in _LAST]
+        self._common = {
+            "settings": settings,
+            "environment": environment,
+            "rule_ids": frozenset(registry.rules),
+        }
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Ids of the rules that are asked."""
+        return frozenset(rule.id for rule in self.rules)
 
     def _selected(self, rule: Rule) -> bool:
         wanted = self.settings.select
         return rule.id.startswith(wanted) or rule.name in wanted if wanted else rule.default
 
-    def judge(self, project: Project, more: Iterable[Finding] = ()) -> Judgement:
-        """Ask all rules about the project; `more` are findings of other tools, judged in the same way."""
-        found = [finding for rule in self.rules if rule.id not in _LAST for finding in self._of(rule, project)]
-        own = {(f.path, f.line): f for f, _ in found if f.family == "compatibility"}
-        subjects = {(f.path, f.line, subject) for f, subject in found if subject}
-        kept = [f for f, _ in found] + [f for f in more if not self._repeats(f, subjects, own)]
-        return self._filtered(project, kept)
+    def of_file(
+        self, path: str, file: SourceFile | None, outcome: Loaded | None, others: Iterable[Finding] = ()
+    ) -> FileFacts:
+        """Return what there is to know of one DAG file, findings of its own rules included.
 
-    def _repeats(self, finding: Finding, subjects: set[tuple[str, int, str]], own: dict[Any, Finding]) -> bool:
-        wanted = self.settings.select
-        if wanted and not finding.rule.startswith(wanted):
-            return True
-        return any(
-            path == finding.path and abs(line - finding.line) <= 20 and f"`{subject}`" in finding.message
-            for path, line, subject in subjects
-        )
+        Args:
+            file: None for an archive, or what is no Python.
+            outcome: how Airflow loaded it; None when only the source is read.
+            others: findings of other tools about it.
+        """
+        loaded = outcome is not None and outcome.complete
+        dags = list(outcome.dags) if outcome is not None and loaded else file.dags if file is not None else []
+        found: list[Found] = []
+        for rule in self.rules:
+            match rule.scope:
+                case "file" if file is not None:
+                    found += self._ask(rule, path, None, file=file)
+                case "outcome" if outcome is not None:
+                    found += self._ask(rule, path, None, outcome=outcome)
+                case "dag":
+                    for dag in dags:
+                        found += self._ask(rule, path, dag.dag_id or None, dag=dag, file=file)
+                case "task":
+                    for dag in dags:
+                        for task in dag.tasks:
+                            found += self._ask(rule, path, dag.dag_id or None, dag=dag, task=task, file=file)
+        found += [(finding, None) for finding in others if self._counts(finding) and not _repeats(finding, found)]
+        return facts_of(path, file, dags).model_copy(update={"findings": tuple(found)})
 
-    def _of(self, rule: Rule, project: Project) -> Iterator[tuple[Finding, str | None]]:
-        common = {
-            "project": project,
-            "settings": self.settings,
-            "environment": self.environment,
-            "rule_ids": frozenset(self.registry.rules),
-            "idle": {},
-        }
-        for about, path, dag_id in subjects_of(rule, project):
-            for hit in rule.hits({**common, **about}):
-                yield finding_of(rule, hit, path, dag_id), hit.subject
+    def of_project(self, project: Project) -> list[Found]:
+        """Return the findings of rules about the project, and about the modules that DAG files use."""
+        found = [
+            f for rule in self.rules if rule.scope == "project" for f in self._ask(rule, "", None, project=project)
+        ]
+        for helper in project.own_helpers:
+            for rule in self.rules:
+                if rule.scope == "file":
+                    found += self._ask(rule, helper.path, None, file=helper)
+        return found
 
-    def _filtered(self, project: Project, found: list[Finding]) -> Judgement:
+    def _ask(self, rule: Rule, path: str, dag_id: str | None, **about: Any) -> list[Found]:
+        hits = rule.hits({**self._common, **about})
+        return [(finding_of(rule, hit, path, dag_id), hit.subject) for hit in hits]
+
+    def _counts(self, finding: Finding) -> bool:
+        return not self.settings.select or finding.rule.startswith(self.settings.select)
+
+    def judge(self, project: Project) -> Judgement:
+        """Decide which findings count, of all that was found in the files and in the project."""
+        found = [finding for facts in project.facts.values() for finding, _ in facts.findings]
+        found += [finding for finding, _ in self.of_project(project)]
+        comments: dict[str, tuple[Suppression, ...]] = {p: f.suppressions for p, f in project.facts.items()}
+        comments |= {helper.path: tuple(suppressions(helper.text)) for helper in project.own_helpers}
         result = Judgement()
-        comments = {f.path: suppressions(f.text) for f in _sources(project)}
         used: set[tuple[str, int, str]] = set()
         for finding in dict.fromkeys(found):
-            comment = _hides(comments.get(finding.path, []), finding)
+            comment = _hides(comments.get(finding.path, ()), finding)
             if comment:
                 used.add((finding.path, comment.line, finding.rule))
             elif self.settings.reason(finding.rule, finding.path) is None:
                 result.findings.append(finding)
                 continue
             result.hidden.append(finding)
-        result.findings += self._idle(project, comments, used)
-        result.findings.sort(key=lambda f: f.order)
+        result.findings += self._idle(comments, used)
+        result.findings.sort(key=lambda finding: finding.order)
         return result
 
     def _idle(
-        self, project: Project, comments: dict[str, list[Suppression]], used: set[tuple[str, int, str]]
+        self, comments: Mapping[str, tuple[Suppression, ...]], used: set[tuple[str, int, str]]
     ) -> Iterator[Finding]:
-        """Ask the last rules, which need to know what the comments have hidden."""
-        asked = {rule.id for rule in self.rules}
+        """Ask the last rules about comments that hid nothing."""
         idle: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for path, ones in comments.items():
             for one in ones:
-                idle[path] += [(one.line, r) for r in one.rules if (path, one.line, r) not in used and r in asked]
-        for rule in self.rules:
-            if rule.id in _LAST:
-                for file in _sources(project):
-                    for hit in rule.hits({"file": file, "idle": idle}):
-                        yield finding_of(rule, hit, file.path, None)
+                idle[path] += [(one.line, r) for r in one.rules if (path, one.line, r) not in used and r in self.asked]
+        for rule in self.registry.rules.values():
+            if rule.id in _LAST and self._selected(rule):
+                for path, lines in idle.items():
+                    for hit in rule.hits({"idle": lines}):
+                        yield finding_of(rule, hit, path, None)
 
 
-def _hides(comments: list[Suppression], finding: Finding) -> Suppression | None:
+def _repeats(finding: Finding, found: list[Found]) -> bool:
+    """Whether one of our own rules says the same about the same name."""
+    return any(
+        subject is not None and abs(own.line - finding.line) <= 20 and f"`{subject}`" in finding.message
+        for own, subject in found
+    )
+
+
+def _hides(comments: Iterable[Suppression], finding: Finding) -> Suppression | None:
     if finding.rule.startswith(META):
         return None
     return next((c for c in comments if c.target == finding.line and finding.rule in c.rules and c.reason), None)
-
-
-def _sources(project: Project) -> list[SourceFile]:
-    return [*project.files.values(), *project.own_helpers]
-
-
-def subjects_of(rule: Rule, project: Project) -> Iterator[tuple[dict[str, Any], str, str | None]]:
-    """Yield everything that a rule is to be asked about: (values for its parameters, path, DAG id)."""
-    match rule.scope:
-        case "file":
-            for source in _sources(project):
-                yield {"file": source}, source.path, None
-        case "project":
-            yield {}, "", None
-        case "outcome":
-            for path, outcome in project.outcomes.items():
-                yield {"outcome": outcome}, path, None
-        case _:
-            for dag, file in _dags(project):
-                if rule.scope == "dag":
-                    yield {"dag": dag, "file": file}, dag.path, dag.dag_id or None
-                else:
-                    for task in dag.tasks:
-                        yield {"task": task, "dag": dag, "file": file}, dag.path, dag.dag_id or None
-
-
-def _dags(project: Project) -> Iterator[tuple[Dag, SourceFile | None]]:
-    for dag in project.dags:
-        yield dag, project.files.get(dag.path)
 
 
 def finding_of(rule: Rule, hit: Hit, path: str, dag_id: str | None) -> Finding:
@@ -161,6 +175,3 @@ def finding_of(rule: Rule, hit: Hit, path: str, dag_id: str | None) -> Finding:
         message=hit.message,
         hint=hit.hint,
     )
-
-
-__all__ = ["Judge", "Judgement", "Loaded", "finding_of"]

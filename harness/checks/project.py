@@ -1,19 +1,18 @@
-"""What a check looks at: the DAG files, the project modules that they reach, and each DAG in its best known form."""
+"""What a check looks at as a whole: the facts of all DAG files, and the project modules that they use."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.checks.graph import Dag
-from harness.checks.source.code import Moment
 from harness.checks.source.file import SourceFile
 
 if TYPE_CHECKING:
+    from harness.checks.facts import FileFacts
     from harness.checks.usage import Usage
 
 _STDLIB = sys.stdlib_module_names
@@ -27,7 +26,8 @@ class Loaded:
         dags: what it defines; empty when it failed.
         error: exception as `Type: message`, with the line in the file.
         line: where in the file it happened.
-        ended: `timeout`, `killed`, `exit` or `memory` when the file ended or held up its process.
+        ended: `timeout`, `killed`, `exit` or `memory` when the file ended or held up its process; `unreadable` when it
+            was not even tried, `unread` when what came of it cannot be read.
         seconds: how long its import took.
         effects: what it did besides: (kind, detail, line).
         costly: slowest modules it imported: (name, seconds).
@@ -44,6 +44,11 @@ class Loaded:
     costly: tuple[tuple[str, float], ...] = ()
     detail: str = ""
 
+    @property
+    def complete(self) -> bool:
+        """Whether Airflow has built all its DAGs, and they could be read."""
+        return self.error is None and self.ended is None
+
 
 @dataclass
 class Project:
@@ -51,52 +56,50 @@ class Project:
 
     Args:
         roots: folders that modules are imported from: the DAG folders, and the project itself.
-        files: DAG files by path.
-        outcomes: how Airflow loaded them, by path; empty when only the source is read.
+        facts: what is known of each DAG file, by path.
+        helpers: modules of the project that DAG files use, by name.
     """
 
     roots: tuple[Path, ...] = ()
-    files: dict[str, SourceFile] = field(default_factory=dict)
-    outcomes: dict[str, Loaded] = field(default_factory=dict)
+    facts: dict[str, FileFacts] = field(default_factory=dict)
     helpers: dict[str, SourceFile] = field(default_factory=dict)
-    reached: dict[str, set[str]] = field(default_factory=dict)
 
     def follow(self) -> None:
         """Read the project's own modules that the DAG files use, and mark what runs in them and when."""
-        todo = [(file, name, moment) for file in self.files.values() for name, moment in _leaving(file)]
-        seen: set[tuple[str, str]] = set()
+        todo = [left for facts in self.facts.values() for left in facts.leaving]
+        seen = set()
         handled: dict[str, int] = {}
         while todo:
-            source, name, moment = todo.pop()
-            if (name, moment) in seen or name.startswith("airflow.") or name.partition(".")[0] in _STDLIB:
+            left = todo.pop()
+            name, moment, how = left
+            if left in seen or name.startswith("airflow.") or name.partition(".")[0] in _STDLIB:
                 continue
-            seen.add((name, moment))
+            seen.add(left)
             found = self.module_of(name)
             if found is None:
                 continue
             helper, attribute = found
-            self.reached.setdefault(source.path, set()).add(helper.path)
-            bare = attribute.replace("()", "")
-            function = helper.code.by_name.get(f".{bare}") or helper.code.by_name.get(f".{bare}.__init__")
-            if function and function.role == "plain":
-                helper.reach.mark(function, moment)
-            fresh = helper.reach.leaving[handled.get(helper.path, 0) :]
+            if how == "import":
+                helper.reach.enter(moment)
+            else:
+                bare = attribute.replace("()", "")
+                function = helper.code.by_name.get(f".{bare}") or helper.code.by_name.get(f".{bare}.__init__")
+                if function and function.role == "plain":
+                    helper.reach.mark(function, moment)
+            todo += helper.reach.leaving[handled.get(helper.path, 0) :]
             handled[helper.path] = len(helper.reach.leaving)
-            todo += [(helper, left, when) for left, when, _ in fresh]
 
     def module_of(self, name: str) -> tuple[SourceFile, str] | None:
         """Return the project's module that a qualified name is in, and the rest of the name."""
         parts = name.replace("()", "").split(".")
         for length in range(len(parts), 0, -1):
             module = ".".join(parts[:length])
-            if module in self.helpers:
-                return self.helpers[module], ".".join(parts[length:])
-            if path := self._locate(module):
-                known = self.files.get(str(path))
+            if module not in self.helpers and (path := self._locate(module)):
                 try:
-                    self.helpers[module] = known or SourceFile.read(path, module)
-                except (SyntaxError, OSError, UnicodeDecodeError, RecursionError):
+                    self.helpers[module] = SourceFile.read(path, module, parsed=False)
+                except (SyntaxError, OSError, ValueError, RecursionError):
                     return None
+            if module in self.helpers:
                 return self.helpers[module], ".".join(parts[length:])
         return None
 
@@ -107,49 +110,35 @@ class Project:
         for root in self.roots:
             for candidate in (root / relative.with_suffix(".py"), root / relative / "__init__.py"):
                 if candidate.is_file():
-                    return candidate
+                    return _shown(candidate)
         return None
 
     @cached_property
     def own_helpers(self) -> list[SourceFile]:
         """The modules that were reached and are no DAG files themselves."""
-        return [f for f in dict.fromkeys(self.helpers.values()) if f.path not in self.files]
-
-    @cached_property
-    def dags(self) -> list[Dag]:
-        """Every DAG once: as Airflow has loaded it, or as the source shows it."""
-        return [dag for path, file in self.files.items() for dag in self.dags_of(path, file)] + self._foreign()
-
-    @property
-    def count(self) -> int:
-        """How many DAGs there are; an asset that is only read, not loaded, counts as the DAG that it makes."""
-        unread = [file for path, file in self.files.items() if not self.is_loaded(path)]
-        return len(self.dags) + sum(len(file.declared.assets) for file in unread)
-
-    def is_loaded(self, path: str) -> bool:
-        """Say whether Airflow has loaded a file."""
-        outcome = self.outcomes.get(path)
-        return outcome is not None and outcome.error is None and outcome.ended is None
-
-    def dags_of(self, path: str, file: SourceFile) -> list[Dag]:
-        """Return the DAGs of one file."""
-        return list(self.outcomes[path].dags) if self.is_loaded(path) else file.dags
-
-    def _foreign(self) -> list[Dag]:
-        """DAGs of files whose source cannot be read, such as archives."""
-        return [dag for path, outcome in self.outcomes.items() if path not in self.files for dag in outcome.dags]
+        dag_files = {str(Path(path).resolve()) for path in self.facts}
+        return [f for f in self.helpers.values() if str(Path(f.path).resolve()) not in dag_files]
 
     @cached_property
     def usages(self) -> list[Usage]:
         """What the DAGs use of their environment."""
-        from harness.checks.usage import usages
+        from harness.checks.usage import of_code, sorted_uses
 
-        return usages(self)
+        own = [use for facts in self.facts.values() for use in facts.usages]
+        return sorted_uses([*own, *(use for helper in self.own_helpers for use in of_code(helper))])
 
     @cached_property
     def dag_ids(self) -> frozenset[str]:
-        return frozenset(dag.dag_id for dag in self.dags)
+        """Ids of all DAGs there are."""
+        return frozenset(dag_id for facts in self.facts.values() for dag_id in facts.dags)
+
+    @property
+    def count(self) -> int:
+        """How many DAGs there are."""
+        return sum(len(facts.dags) for facts in self.facts.values())
 
 
-def _leaving(file: SourceFile) -> Iterator[tuple[str, Moment]]:
-    yield from ((name, moment) for name, moment, _ in file.reach.leaving)
+def _shown(path: Path) -> Path:
+    """Return a path as the user would name it: from here, when it is below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -16,8 +16,8 @@ from typing import Any, Literal
 from harness.checks.model import Severity
 from harness.errors import ConfigError
 
-Scope = Literal["file", "dag", "task", "project", "outcome"]
-_SCOPES: tuple[Scope, ...] = ("file", "dag", "task", "project", "outcome")
+Scope = Literal["file", "dag", "task", "project", "outcome", "idle"]
+_SCOPES: tuple[Scope, ...] = ("file", "dag", "task", "project", "outcome", "idle")
 _SECTIONS = ("Bad", "Good", "Tricky", "Limits", "Source")
 
 BUILT_IN = (
@@ -136,7 +136,8 @@ def rule(
 
     Its parameters say what it is asked about: `file` (each source file), `dag`, `task` (each of those, loaded by
     Airflow or else read off the source), `project` (all files together) or `outcome` (how a file's loading ended).
-    Next to that it may ask for `file`, `dag`, `project`, `settings` and `environment`. Its docstring is its page.
+    Next to that it may ask for `settings`, a rule about a DAG or a task for its `file`, and one about the project for
+    the `environment`. Its docstring is its page.
 
     Args:
         rule_id: three capitals and three digits; never given twice.

@@ -1,16 +1,18 @@
-"""One check from paths to report: find the files, read and load them, ask the rules, judge."""
+"""One check from paths to report: find the files, read and load what has changed, ask the rules, judge."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.checks.air import CODES, air_findings
 from harness.checks.baseline import apply_baseline
+from harness.checks.cache import Cache, cache_for
 from harness.checks.config import Settings, find_pyproject
 from harness.checks.engine import Judge, Judgement
 from harness.checks.model import SEVERITIES, CheckReport, Finding, Severity
@@ -37,7 +39,7 @@ class Request:
         settings: the project's; read from its pyproject.toml when None.
         environment: what DAGs must find there; None asks nothing about it.
         load: have Airflow load the files as well, instead of only reading them.
-        cache: take the outcome of files whose inputs have not changed from the last check.
+        cache: keep what is found, and take it from the last check for files whose inputs have not changed.
         baseline: file of the findings that are known, and hidden.
     """
 
@@ -49,6 +51,21 @@ class Request:
     baseline: Path | None = None
 
 
+@dataclass
+class Material:
+    """What was read and loaded of the files that have changed.
+
+    Args:
+        files: by path; a file that is no Python is not among them.
+        outcomes: how Airflow loaded them, and what could not even be read.
+        inputs: what each file depends on.
+    """
+
+    files: dict[str, SourceFile] = field(default_factory=dict)
+    outcomes: dict[str, Loaded] = field(default_factory=dict)
+    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 def check(request: Request, progress: Progress = quiet) -> CheckReport:
     """Check DAG files.
 
@@ -58,41 +75,97 @@ def check(request: Request, progress: Progress = quiet) -> CheckReport:
     """
     started = time.monotonic()
     settings = request.settings or Settings.load(request.paths[0])
-    project = collect(request, settings, progress)
     registry = registry_of(settings.plugins, project_root(request.paths[0]))
-    judged = judge(project, settings, request.environment, registry)
+    judge = Judge(registry, settings, request.environment)
+    project = examine(request, judge, progress)
+    judged = judge.judge(project)
     if request.baseline is not None:
         judged.findings, known = apply_baseline(request.baseline, judged.findings)
         judged.hidden += known
-    dags = project.count
-    if not dags and not judged.findings:
+    if not project.count and not judged.findings:
         raise NothingChecked(
             f"no DAG was found in {', '.join(map(str, request.paths))}",
             hint="files need both words 'dag' and 'airflow' in them, and .airflowignore counts",
         )
-    return report(judged, settings, files=len(project.files), dags=dags, seconds=time.monotonic() - started)
+    return report(judged, settings, project, time.monotonic() - started)
 
 
-def collect(request: Request, settings: Settings, progress: Progress = quiet) -> Project:
-    """Find, read and load everything that is to be judged; reading goes on while Airflow is being imported."""
+def examine(request: Request, judge: Judge, progress: Progress = quiet) -> Project:
+    """Return all facts about the files, new ones for those that have changed, and read the modules that they use."""
     found = find_files(request.paths, project_root(request.paths[0]))
-    wanted = [*found.files, *found.archives]
-    if not request.load or not wanted:
-        return read(found, progress)
-    from concurrent.futures import ThreadPoolExecutor
+    cache = _cache(request, judge, found)
+    project = Project(roots=tuple(found.roots))
+    every = [*found.files, *found.archives]
+    known = {path: facts for path in every if (facts := cache.get(path)) is not None}
+    stale = [path for path in every if path not in known]
+    if stale:
+        material = collect(request, judge.settings, found, stale, progress)
+        for path, facts in _judged(judge, material, stale).items():
+            known[path] = facts
+            if path not in material.outcomes or material.outcomes[path].ended is None:
+                cache.put(path, facts, material.inputs.get(path, ()))
+        cache.save(every)
+    for problem in found.problems:
+        known[problem.path] = judge.of_file(problem.path, None, problem)
+    project.facts = {path: known[path] for path in sorted(known)}
+    project.follow()
+    return project
 
+
+def _cache(request: Request, judge: Judge, found: Found) -> Cache:
+    if not request.cache:
+        return Cache(None)
+    environ = environ_of(request.environment)
+    return cache_for(judge.settings, found.roots, load=request.load, environ=environ, rules_asked=sorted(judge.asked))
+
+
+def _judged(judge: Judge, material: Material, paths: Sequence[str]) -> dict[str, Any]:
+    """Ask the rules about each file, ruff's among them."""
+    wanted = judge.settings.select
+    asks_ruff = not wanted or any(code.startswith(wanted) for code in CODES)
+    others: dict[str, list[Finding]] = {}
+    for finding in air_findings(list(material.files)) if asks_ruff and material.files else []:
+        others.setdefault(finding.path, []).append(finding)
+    return {
+        path: judge.of_file(path, material.files.get(path), material.outcomes.get(path), others.get(path, ()))
+        for path in paths
+    }
+
+
+def collect(
+    request: Request, settings: Settings, found: Found, paths: Sequence[str], progress: Progress = quiet
+) -> Material:
+    """Read files, and have Airflow load them; reading goes on while Airflow is being imported."""
+    if not request.load:
+        return read(found, paths, progress)
     from harness.checks.load import Loader, merged
 
-    counter = iter(range(1, len(wanted) + 1))
+    counter = iter(range(1, len(paths) + 1))
     with ThreadPoolExecutor(1) as pool:
         loader = Loader(found.roots, settings, environ_of(request.environment))
-        loading = pool.submit(loader.load, wanted, lambda path: progress(next(counter), len(wanted), path))
-        project = read(found)
+        loading = pool.submit(loader.load, paths, lambda path: progress(next(counter), len(paths), path))
+        material = read(found, paths)
         outcomes = loading.result()
     for path, outcome in outcomes.items():
-        declared = project.files[path].dags if path in project.files else ()
-        project.outcomes[path] = merged(outcome, declared)
-    return project
+        declared = material.files[path].dags if path in material.files else ()
+        material.outcomes[path] = merged(outcome, declared)
+    material.inputs = loader.inputs
+    return material
+
+
+def read(found: Found, paths: Sequence[str], progress: Progress = quiet) -> Material:
+    """Read files; one that is no Python is an outcome of its own."""
+    material = Material()
+    archives = set(found.archives)
+    for number, path in enumerate(path for path in paths if path not in archives):
+        progress(number, len(paths), path)
+        try:
+            material.files[path] = SourceFile.read(Path(path), module_name(path, found.roots))
+        except SyntaxError as error:
+            material.outcomes[path] = Loaded(path, error=f"SyntaxError: {error.msg}", line=error.lineno or 1)
+        except (UnicodeDecodeError, ValueError, RecursionError) as error:
+            material.outcomes[path] = Loaded(path, error=f"{type(error).__name__}: {error}", ended="unreadable")
+    return material
 
 
 def project_root(path: Path) -> Path:
@@ -117,22 +190,6 @@ def environ_of(environment: Any) -> dict[str, str]:
     }
 
 
-def read(found: Found, progress: Progress = quiet) -> Project:
-    """Read the files; one that is no Python is an outcome of its own."""
-    project = Project(roots=tuple(found.roots))
-    project.outcomes = {problem.path: problem for problem in found.problems}
-    for number, path in enumerate(found.files):
-        progress(number, len(found.files), path)
-        try:
-            project.files[path] = SourceFile.read(Path(path), module_name(path, found.roots))
-        except SyntaxError as error:
-            project.outcomes[path] = Loaded(path, error=f"SyntaxError: {error.msg}", line=error.lineno or 1)
-        except (UnicodeDecodeError, ValueError, RecursionError) as error:
-            project.outcomes[path] = Loaded(path, error=f"{type(error).__name__}: {error}", ended="unreadable")
-    project.follow()
-    return project
-
-
 def module_name(path: str, roots: Sequence[Path]) -> str:
     """Return the dotted name that a file has when it is imported from the first root above it."""
     file = Path(path).resolve()
@@ -142,22 +199,15 @@ def module_name(path: str, roots: Sequence[Path]) -> str:
     return file.stem
 
 
-def judge(project: Project, settings: Settings, environment: Any = None, registry: Registry | None = None) -> Judgement:
-    """Ask every rule, ruff's among them, about a project."""
-    wanted = not settings.select or any(c.startswith(settings.select) for c in CODES)
-    others = air_findings([*project.files]) if wanted and project.files else []
-    return Judge(registry or Registry.load(), settings, environment).judge(project, others)
-
-
-def report(judged: Judgement, settings: Settings, *, files: int, dags: int, seconds: float) -> CheckReport:
+def report(judged: Judgement, settings: Settings, project: Project, seconds: float) -> CheckReport:
     """Return the report of a check: it fails when a finding is as serious as the settings say."""
     bad = [finding for finding in judged.findings if at_least(finding, settings.fail_on)]
     return CheckReport(
         schema="harness.check/1",
         verdict="fail" if bad else "pass",
         reasons=(f"{len(bad)} findings of severity {settings.fail_on} or worse",) if bad else (),
-        files=files,
-        dags=dags,
+        files=len(project.facts),
+        dags=project.count,
         findings=tuple(judged.findings),
         hidden=len(judged.hidden),
         seconds=round(seconds, 3),
@@ -167,3 +217,15 @@ def report(judged: Judgement, settings: Settings, *, files: int, dags: int, seco
 def at_least(finding: Finding, severity: Severity) -> bool:
     """Say whether a finding is as serious as that."""
     return SEVERITIES.index(finding.severity) <= SEVERITIES.index(severity)
+
+
+def examined(paths: Sequence[Path], settings: Settings | None = None, **options: Any) -> tuple[Project, Judgement]:
+    """Examine and judge in one step, with the built-in rules only; for tools and tests that look at the parts.
+
+    Args:
+        options: of `Request`.
+    """
+    settings = settings or Settings()
+    judge = Judge(Registry.load(), settings, options.get("environment"))
+    project = examine(Request(paths, settings, **options), judge)
+    return project, judge.judge(project)

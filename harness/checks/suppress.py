@@ -10,7 +10,8 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from harness.models.base import Frozen
 
 _COMMENT = re.compile(
     r"#\s*harness:\s*ignore\b\s*(?:\[(?P<listed>[^\]]*)\]|(?P<plain>(?:[A-Z]{2,}\d{3}\s*,?\s*)+))?(?P<reason>.*)$"
@@ -18,8 +19,7 @@ _COMMENT = re.compile(
 _ID = re.compile(r"[A-Z]{2,}\d{3}")
 
 
-@dataclass(frozen=True)
-class Suppression:
+class Suppression(Frozen):
     """One comment that hides findings.
 
     Args:
@@ -59,4 +59,5 @@ def _read(text: str) -> Iterator[Suppression]:
         target = min((n for n in code_lines if n > line), default=line) if alone else line
         rules = tuple(_ID.findall(match["listed"] or match["plain"] or ""))
         reason = match["reason"].strip(" \t-:\N{EN DASH}\N{EM DASH}")
-        yield Suppression(line, target, rules, reason if re.search(r"\w", reason) else "")
+        words = reason if re.search(r"\w", reason) else ""
+        yield Suppression(line=line, target=target, rules=rules, reason=words)

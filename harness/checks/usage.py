@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from harness.checks.graph import Dag, Task
-from harness.checks.project import Project
 from harness.checks.source.file import Call, SourceFile
 from harness.checks.source.sql import is_sql, tables
 from harness.checks.source.templates import calls_in, is_template, read_template
@@ -46,27 +45,14 @@ class Usage(Frozen):
     default: bool = False
 
 
-def usages(project: Project) -> list[Usage]:
-    """Return every use, by file and line, each once."""
+def sorted_uses(uses: Iterable[Usage]) -> list[Usage]:
+    """Return every use once, by file and line; one that names its DAG goes before one that does not."""
     found: dict[tuple[str, str, str, int], Usage] = {}
-    for use in _all(project):
+    for use in uses:
         known = found.get((use.kind, use.name, use.path, use.line))
         if known is None or (known.dag_id is None and use.dag_id is not None):
             found[(use.kind, use.name, use.path, use.line)] = use
     return sorted(found.values(), key=lambda use: (use.path, use.line, use.kind, use.name))
-
-
-def _all(project: Project) -> Iterator[Usage]:
-    for path, file in project.files.items():
-        dags = project.dags_of(path, file)
-        owners = {dag.dag_id for dag in dags}
-        only = next(iter(owners)) if len(owners) == 1 else None
-        for dag in dags:
-            yield from of_dag(dag)
-        for use in of_code(file):
-            yield use if use.dag_id or not only else use.model_copy(update={"dag_id": only})
-    for helper in project.own_helpers:
-        yield from of_code(helper)
 
 
 def of_dag(dag: Dag) -> Iterator[Usage]:

@@ -149,9 +149,11 @@ def _print(report: CheckReport, format_: Format) -> None:
 
 
 def _print_usage(request: Any, *, as_json: bool) -> None:
-    from harness.checks.run import collect
+    from harness.checks.engine import Judge
+    from harness.checks.registry import Registry
+    from harness.checks.run import examine
 
-    uses = collect(request, request.settings).usages
+    uses = examine(request, Judge(Registry([]), request.settings)).usages
     if as_json:
         rows = [use.model_dump(mode="json") for use in uses]
         print_json({"schema": "harness.check.usage/1", "usages": rows})

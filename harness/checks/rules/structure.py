@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+from harness.checks.facts import DagFact, arm_of
 from harness.checks.graph import Dag
 from harness.checks.project import Project
 from harness.checks.registry import Hit, at, rule
@@ -16,6 +17,7 @@ from harness.checks.source.declared import DagCall, TaskCall
 from harness.checks.source.file import SourceFile
 from harness.checks.source.flow import evaluated, origin
 from harness.checks.source.names import FunctionNode
+from harness.environment.suggest import did_you_mean
 
 FAMILY = "structure"
 
@@ -84,32 +86,18 @@ def duplicate_dag_id(project: Project) -> Iterator[Hit]:
     Limits: ids that are computed are compared only when Airflow loads the files.
     Source: Airflow documentation, Best practices; a second DAG of one id replaces the first in the DagBag.
     """
-    places: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for path, file in project.files.items():
-        for dag in file.dags:
-            places[dag.dag_id].append((path, dag.line))
-    for dag in project.dags:
-        known = places[dag.dag_id]
-        if all(path != dag.path for path, _ in known):
-            known.append((dag.path, dag.line))
+    places: dict[str, list[tuple[str, DagFact]]] = defaultdict(list)
+    for path, facts in project.facts.items():
+        for made in facts.declared:
+            places[made.dag_id].append((path, made))
     for dag_id, found in places.items():
-        first, *others = sorted(set(found))
-        for path, line in others if dag_id else []:
-            if not _alternatives(project, first, (path, line)):
-                where = f"{first[0]}:{first[1]}" if first[0] != path else f"line {first[1]}"
+        (first, made), *others = sorted(found, key=lambda item: (item[0], item[1].line))
+        for path, other in others if dag_id else []:
+            if path != first or not made.excludes(other):
+                where = f"{first}:{made.line}" if first != path else f"line {made.line}"
+                message = f"the DAG id {dag_id!r} is also used at {where}"
                 hint = "only one of them exists in Airflow: give each an id of its own"
-                yield Hit(line, f"the DAG id {dag_id!r} is also used at {where}", hint, dag_id=dag_id, path=path)
-
-
-def _alternatives(project: Project, first: tuple[str, int], second: tuple[str, int]) -> bool:
-    """Whether two DAGs of one file stand in branches of an `if`, of which only one is taken."""
-    file = project.files.get(first[0])
-    if file is None or first[0] != second[0]:
-        return False
-    nodes = {dag.line: dag.node for dag in file.declared.dags}
-    if first[1] not in nodes or second[1] not in nodes:
-        return False
-    return exclusive(file, nodes[first[1]], nodes[second[1]])
+                yield Hit(other.line, message, hint, other.column, dag_id, path=path)
 
 
 def exclusive(file: SourceFile, one: ast.AST, other: ast.AST) -> bool:
@@ -121,13 +109,9 @@ def exclusive(file: SourceFile, one: ast.AST, other: ast.AST) -> bool:
     for parent in file.names.ancestors(other):
         if id(parent) in above:
             split = isinstance(parent, ast.If | ast.Try | ast.IfExp | ast.Match)
-            return split and _arm(parent, above[id(parent)]) != _arm(parent, inner)
+            return split and arm_of(parent, above[id(parent)]) != arm_of(parent, inner)
         inner = parent
     return False
-
-
-def _arm(parent: ast.AST, child: ast.AST) -> str:
-    return next((n for n, v in ast.iter_fields(parent) if v is child or (isinstance(v, list) and child in v)), "")
 
 
 @rule("DAG007", "duplicate-task-id", family=FAMILY, severity="error")
@@ -183,7 +167,7 @@ def _constant_loop(file: SourceFile, task: TaskCall) -> ast.For | None:
 
 
 @rule("DAG008", "dag-never-made", family=FAMILY, severity="error")
-def dag_never_made(file: SourceFile, project: Project) -> Iterator[Hit]:
+def dag_never_made(project: Project) -> Iterator[Hit]:
     """A decorated DAG is never called, so it does not exist.
 
     `@dag` only marks a function; the DAG comes into being when that function is called at module level.
@@ -207,15 +191,16 @@ def dag_never_made(file: SourceFile, project: Project) -> Iterator[Hit]:
     Limits: a function that another file of the project imports is taken to be called there.
     Source: Airflow documentation, Dags, "The @dag decorator".
     """
-    used = {name for other in project.files.values() if other is not file for name, _ in other.imports}
-    for dag in file.declared.dags:
-        if dag.body is None or file.code.around(dag.body.node):
-            continue
-        name = dag.body.short
-        loads = [n for n in file.of_type(ast.Name) if n.id == name and isinstance(n.ctx, ast.Load)]
-        called = any("parse" in file.code.moments(n) or file.code.around(n) for n in loads)
-        if not called and not any(target.rpartition(".")[2] == name for target in used):
-            yield at(dag, f"the DAG {name!r} is never made", f"call it at the end of the file: {name}()")
+    for path, facts in project.facts.items():
+        for made in facts.declared:
+            if made.uncalled and not _imported_elsewhere(project, path, made.uncalled):
+                message = f"the DAG {made.uncalled!r} is never made"
+                hint = f"call it at the end of the file: {made.uncalled}()"
+                yield Hit(made.line, message, hint, made.column, path=path)
+
+
+def _imported_elsewhere(project: Project, path: str, name: str) -> bool:
+    return any(name in facts.imports for other, facts in project.facts.items() if other != path)
 
 
 @rule("DAG009", "task-outside-dag", family=FAMILY, severity="warning")
@@ -475,12 +460,9 @@ def unknown_dag(project: Project) -> Iterator[Hit]:
     Limits: a DAG of another deployment is reported as well; suppress it with the reason.
     Source: Airflow documentation, "Cross-DAG dependencies".
     """
-    for path, file in project.files.items():
-        for task in file.tasks:
-            for keyword in ("external_dag_id", "trigger_dag_id"):
-                wanted = file.values.text(task.keywords.get(keyword))
-                if wanted and "{{" not in wanted and wanted not in project.dag_ids:
-                    from harness.environment.suggest import did_you_mean
-
-                    hint = did_you_mean(wanted, project.dag_ids) or "is it part of another deployment?"
-                    yield at(task, f"{keyword}: there is no DAG {wanted!r} among the checked files", hint, path=path)
+    for path, facts in project.facts.items():
+        for one in facts.references:
+            if one.dag_id not in project.dag_ids:
+                message = f"{one.keyword}: there is no DAG {one.dag_id!r} among the checked files"
+                hint = did_you_mean(one.dag_id, project.dag_ids) or "is it part of another deployment?"
+                yield Hit(one.line, message, hint, one.column, path=path)

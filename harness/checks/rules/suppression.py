@@ -33,7 +33,7 @@ def bare_ignore(file: SourceFile) -> Iterator[Hit]:
 
 
 @rule("DAG902", "idle-ignore", family=FAMILY, severity="warning")
-def idle_ignore(file: SourceFile, idle: dict[str, list[tuple[int, str]]]) -> Iterator[Hit]:
+def idle_ignore(idle: list[tuple[int, str]]) -> Iterator[Hit]:
     """A comment hides nothing.
 
     The code was repaired, or the rule was; the comment would hide the next defect.
@@ -47,7 +47,7 @@ def idle_ignore(file: SourceFile, idle: dict[str, list[tuple[int, str]]]) -> Ite
         REGION = Variable.get("region")
     Source: ruff RUF100.
     """
-    for line, rule_id in idle.get(file.path, []):
+    for line, rule_id in idle:
         yield Hit(line, f"the comment hides nothing: there is no {rule_id} here", "remove it")
 
 

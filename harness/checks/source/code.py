@@ -12,6 +12,9 @@ from harness.checks.source.names import FunctionNode, Names, Scope, words
 Moment = Literal["parse", "task", "main"]
 Role = Literal["plain", "task", "dag", "group", "asset"]
 
+Leaving = tuple[str, Moment, Literal["call", "import"]]
+"""Something of another module that a file uses: its qualified name, when, and how."""
+
 CALLBACKS = words(
     "on_failure_callback on_success_callback on_retry_callback on_skipped_callback on_execute_callback "
     "sla_miss_callback"
@@ -71,10 +74,14 @@ class Function:
 
 
 class Code:
-    """The functions of a file, and the moments at which each piece of it runs."""
+    """The functions of a file, and the moments at which each piece of it runs.
+
+    `top` says when the module itself is run: while DAG files are parsed, or only when a task imports it.
+    """
 
     def __init__(self, names: Names) -> None:
         self.names = names
+        self.top: set[Moment] = set()
         self.functions: dict[ast.AST, Function] = {
             node: self._function(node)
             for node in names.nodes
@@ -119,7 +126,7 @@ class Code:
         if function:
             return function.moments
         if not self._aside:
-            return {"parse"}
+            return self.top
         if node not in self._outside:
             self._outside[node] = self._module_moments(node)
         return self._outside[node]
@@ -131,7 +138,7 @@ class Code:
                 moment = self._aside[id(current)]
                 return {moment} if moment else set()
             current = self.names.parents.get(current)
-        return {"parse"}
+        return self.top
 
     def of_class(self, function: Function) -> ast.ClassDef | None:
         """Return the class that a method belongs to."""
@@ -170,19 +177,39 @@ class Reach:
         self.code = code
         self.names = code.names
         self.calls: dict[Function | None, list[ast.Call]] = {}
-        self.leaving: list[tuple[str, Moment, ast.Call]] = []
+        self.leaving: list[Leaving] = []
+        self.imports: dict[Function | None, list[ast.Import | ast.ImportFrom]] = {}
         for node in self.names.nodes:
             if isinstance(node, ast.Call):
                 self.calls.setdefault(code.around(node), []).append(node)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                self.imports.setdefault(code.around(node), []).append(node)
 
     def run(self) -> None:
-        """Mark all functions of the file, starting from what Airflow itself runs."""
+        """Mark all functions that Airflow itself runs, and what they call."""
         for function in self.code.functions.values():
             for moment in self._start(function):
                 self.mark(function, moment)
+
+    def enter(self, moment: Moment) -> None:
+        """Note that the module is run then, and follow what its top calls and imports."""
+        if moment in self.code.top:
+            return
+        self.code.top.add(moment)
         for call in self.calls.get(None, []):
-            for moment in self.code.moments(call):
+            if moment in self.code.moments(call):
                 self._follow(call, moment)
+        for node in self.imports.get(None, []):
+            if moment in self.code.moments(node):
+                self._leave_by_import(node, moment)
+
+    def _leave_by_import(self, node: ast.Import | ast.ImportFrom, moment: Moment) -> None:
+        scope = self.names.scopes[node]
+        for alias in node.names:
+            bound = scope.bindings.get(alias.asname or alias.name.partition(".")[0], [])
+            target = next((b.target for b in bound if b.node is node), alias.name)
+            name = alias.name if isinstance(node, ast.Import) else target
+            self.leaving.append((name, moment, "import"))
 
     def _start(self, function: Function) -> Iterator[Moment]:
         if function.role in ("dag", "group"):
@@ -206,6 +233,8 @@ class Reach:
         function.moments.add(moment)
         for call in self.calls.get(function, []):
             self._follow(call, moment)
+        for node in self.imports.get(function, []):
+            self._leave_by_import(node, moment)
         for inner in self.code.functions.values():
             if inner.role == "plain" and self.code.around(inner.node) is function and self._inherits(inner, moment):
                 self.mark(inner, moment)
@@ -249,7 +278,7 @@ class Reach:
 
     def _arrive(self, target: str, moment: Moment, call: ast.Call) -> None:
         if not target.startswith("."):
-            self.leaving.append((target, moment, call))
+            self.leaving.append((target, moment, "call"))
             return
         target = target.replace("()", "")
         function = self.code.by_name.get(target) or self.code.by_name.get(f"{target}.__init__")

@@ -90,12 +90,13 @@ class SourceFile:
         path: as the user named it; findings show it so.
         text: the file's content.
         module: its dotted name when it is imported (`jobs.load`), for relative imports.
+        parsed: it is a DAG file; a helper module runs when somebody is seen to import it.
 
     Raises:
         SyntaxError: the text is no Python of this interpreter's version.
     """
 
-    def __init__(self, path: str, text: str, module: str = "") -> None:
+    def __init__(self, path: str, text: str, module: str = "", *, parsed: bool = True) -> None:
         self.path = path
         self.text = text
         self.module = module
@@ -106,14 +107,16 @@ class SourceFile:
         self.code = Code(self.names)
         self.reach = Reach(self.code)
         self.reach.run()
+        if parsed:
+            self.reach.enter("parse")
 
     @classmethod
-    def read(cls, path: Path, module: str = "") -> SourceFile:
+    def read(cls, path: Path, module: str = "", *, parsed: bool = True) -> SourceFile:
         """Read a file from disk, in the encoding that it declares."""
         import tokenize
 
         with tokenize.open(path) as stream:
-            return cls(str(path), stream.read(), module)
+            return cls(str(path), stream.read(), module, parsed=parsed)
 
     @cached_property
     def lines(self) -> list[str]:

@@ -69,8 +69,10 @@ def judge(rule: Rule, code: str, registry: Registry) -> tuple[list[Finding], str
     """Check one example with one rule, and return its findings and the file's text."""
     text = as_file(rule, code)
     ast.parse(text)
-    project = Project(files={"dags/example.py": SourceFile("dags/example.py", text)})
     wanted = {"select": ["DAG401", "DAG402", rule.id] if rule.family == "suppression" else [rule.id]}
     settings = Settings.of({**wanted, **policy(code)})
-    judged = Judge(registry, settings, ENVIRONMENT).judge(project)
+    asked = Judge(registry, settings, ENVIRONMENT)
+    path = "dags/example.py"
+    project = Project(facts={path: asked.of_file(path, SourceFile(path, text), None)})
+    judged = asked.judge(project)
     return [finding for finding in judged.findings if finding.rule == rule.id], text

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.checks.cache import Cache
 from harness.checks.config import Settings
+from harness.checks.facts import FileFacts
 from harness.checks.run import Request, check
+from harness.checks.source.file import SourceFile
 from harness.checks.suppress import suppressions
 from harness.checks.walk import find_files
 from harness.cli.main import main
@@ -28,6 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "dags" / "one.py").write_text(DAG_FILE.format(name="one"))
     (tmp_path / "pyproject.toml").write_text("")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
 
 
@@ -133,6 +137,19 @@ def test_work_in_a_module_of_the_project_is_judged_where_it_stands(project: Path
     assert [(Path(f.path).name, f.line) for f in report.findings] == [("load.py", 3)]
 
 
+def test_a_heavy_module_behind_an_import_inside_a_task_costs_no_parse(project: Path) -> None:
+    (project / "jobs").mkdir()
+    (project / "jobs" / "__init__.py").write_text("")
+    (project / "jobs" / "spark.py").write_text("import pandas\ndef run():\n    return pandas.DataFrame()\n")
+    code = "from airflow.sdk import DAG, task\n{top}with DAG('two', schedule=None):\n    @task\n    def load():\n"
+    code += "        from jobs.spark import run\n        return run()\n    load()\n"
+    (project / "dags" / "two.py").write_text(code.format(top=""))
+    request = Request((Path("dags"),), Settings(select=("DAG406",)), load=False)
+    assert check(request).findings == ()
+    (project / "dags" / "two.py").write_text(code.format(top="import jobs.spark\n"))
+    assert [(f.path, f.line) for f in check(request).findings] == [("jobs/spark.py", 1)]
+
+
 def test_a_removed_name_is_said_once_by_the_rule_that_knows_more(project: Path) -> None:
     (project / "dags" / "one.py").write_text(
         "from airflow.models.dag import DAG\nfrom airflow.utils.dates import days_ago\n"
@@ -152,6 +169,58 @@ def test_known_findings_are_hidden_and_the_list_of_them_shrinks(project: Path) -
     before = len(json.loads(known.read_text())["findings"])
     rules_found(project, baseline=known)
     assert len(json.loads(known.read_text())["findings"]) == before - 1
+
+
+class TestCache:
+    @pytest.fixture
+    def read(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Paths of the DAG files that are read, in order."""
+        paths: list[str] = []
+        original = SourceFile.read.__func__  # type: ignore[attr-defined]
+
+        def noted(cls: type[SourceFile], path: Path, module: str = "", *, parsed: bool = True) -> SourceFile:
+            if parsed:
+                paths.append(path.name)
+            return original(cls, path, module, parsed=parsed)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(SourceFile, "read", classmethod(noted))
+        return paths
+
+    def test_a_file_that_has_not_changed_is_not_read_again(self, project: Path, read: list[str]) -> None:
+        first = rules_found(project)
+        (project / "dags" / "two.py").write_text(DAG_FILE.format(name="two"))
+        second = rules_found(project)
+        assert read == ["one.py", "two.py"]
+        assert len(second) == 2 * len(first)
+
+    def test_without_cache_every_file_is_read_again(self, project: Path, read: list[str]) -> None:
+        rules_found(project)
+        rules_found(project, cache=False)
+        assert read == ["one.py", "one.py"]
+
+    def test_other_settings_have_another_cache(self, project: Path, read: list[str]) -> None:
+        rules_found(project)
+        (project / "pyproject.toml").write_text('[tool.harness.check]\nselect = ["DAG1"]\n')
+        assert rules_found(project) == []
+        assert read == ["one.py", "one.py"]
+
+    def test_a_file_whose_input_has_changed_is_looked_at_again(self, tmp_path: Path) -> None:
+        names = {name: tmp_path / name for name in ("dag.py", "query.sql", "cache.json")}
+        names["dag.py"].write_text("x = 1\n")
+        names["query.sql"].write_text("select 1\n")
+        path, query = str(names["dag.py"]), str(names["query.sql"])
+        cache = Cache(names["cache.json"])
+        cache.put(path, FileFacts(path=path, dags=("orders",)), [query])
+        cache.save([path])
+        assert Cache(names["cache.json"]).get(path) == FileFacts(path=path, dags=("orders",))
+        names["query.sql"].write_text("select 2\n")
+        assert Cache(names["cache.json"]).get(path) is None
+        names["query.sql"].unlink()
+        assert Cache(names["cache.json"]).get(path) is None
+
+    def test_a_broken_cache_is_an_empty_one(self, tmp_path: Path) -> None:
+        (tmp_path / "cache.json").write_text('{"half')
+        assert Cache(tmp_path / "cache.json").get("dag.py") is None
 
 
 class TestWalk:
