@@ -65,12 +65,16 @@ class Running(ABC):
 class Engine(ABC):
     """One way to serve one role.
 
-    `fidelity` states what this way cannot show, for example `moto: accepts any credentials`; each entry is
-    `feature: limit`, and a test that needs the feature is skipped with the text.
+    `fidelity` states what this way cannot show, for example `signatures: a wrong secret is accepted`; each entry
+    is `feature: limit`, and a test that needs the feature is skipped with the text.
     """
 
     name: ClassVar[str]
     fidelity: ClassVar[tuple[str, ...]] = ()
+
+    def limit(self, feature: str) -> str | None:
+        """Return what `fidelity` says about a feature; None when this way shows it."""
+        return next((text for text in self.fidelity if text.partition(":")[0] == feature), None)
 
     @abstractmethod
     def start(self, spec: ServiceSpec, place: Place) -> Running:

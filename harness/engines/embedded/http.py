@@ -21,8 +21,8 @@ class EmbeddedHttp(Engine):
 
     name: ClassVar[str] = "embedded"
     fidelity: ClassVar[tuple[str, ...]] = (
-        "http:isolation: an application is shared by all namespaces",
-        "http:tls: no TLS",
+        "isolation: an application is shared by all namespaces",
+        "tls: no TLS",
     )
 
     def start(self, spec: ServiceSpec, place: Place) -> Running:

@@ -63,9 +63,9 @@ class EmbeddedKafka(Engine):
 
     name: ClassVar[str] = "embedded"
     fidelity: ClassVar[tuple[str, ...]] = (
-        "kafka:auth: listens without authentication on the loopback interface only",
-        "kafka:replication: one node; no leader election, no under-replicated partition",
-        "kafka:retention: messages are never deleted for their age",
+        "auth: listens without authentication on the loopback interface only",
+        "replication: one node; no leader election, no under-replicated partition",
+        "retention: messages are never deleted for their age",
     )
 
     def start(self, spec: ServiceSpec, place: Place) -> Running:

@@ -70,10 +70,10 @@ class EmbeddedPostgres(Engine):
 
     name: ClassVar[str] = "embedded"
     fidelity: ClassVar[tuple[str, ...]] = (
-        "postgres:durability: fsync is off; a crash of the machine loses data",
-        "postgres:tls: no TLS",
-        "postgres:extensions: plpgsql and vector only",
-        "postgres:decoding: the output plugin pgoutput only; no test_decoding, no wal2json",
+        "durability: fsync is off; a crash of the machine loses data",
+        "tls: no TLS",
+        "extensions: plpgsql and vector only",
+        "decoding: the output plugin pgoutput only; no test_decoding, no wal2json",
     )
 
     def start(self, spec: ServiceSpec, place: Place) -> Running:

@@ -19,10 +19,10 @@ REGION = "us-east-1"
 _MOTO = Path(__file__).with_name("moto_server.py")
 
 _MOTO_LIMITS = (
-    "s3:signatures: moto checks the access key and not the signature; a wrong secret key is accepted",
-    "s3:policies: moto stores bucket policies and does not enforce them",
-    "s3:concurrency: moto serialises most requests; no throttling, no limit on parallel parts",
-    "s3:durability: moto keeps objects in memory",
+    "signatures: moto checks the access key and not the signature; a wrong secret key is accepted",
+    "policies: moto stores bucket policies and does not enforce them",
+    "concurrency: moto serialises most requests; no throttling, no limit on parallel parts",
+    "durability: moto keeps objects in memory",
 )
 
 

@@ -49,10 +49,10 @@ class EmbeddedSpark(Engine):
 
     name: ClassVar[str] = "embedded"
     fidelity: ClassVar[tuple[str, ...]] = (
-        "spark:cluster: executors are threads of the driver; nothing is shipped to another machine",
-        "spark:static-conf: one JVM for all jobs; static settings come from the environment file only",
-        "spark:hive: the catalog is in memory; no Hive metastore",
-        "spark:jit: the first compiler only; slower than production on large data",
+        "cluster: executors are threads of the driver; nothing is shipped to another machine",
+        "static-conf: one JVM for all jobs; static settings come from the environment file only",
+        "hive: the catalog is in memory; no Hive metastore",
+        "jit: the first compiler only; slower than production on large data",
     )
 
     def start(self, spec: ServiceSpec, place: Place) -> Running:

@@ -17,7 +17,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_wrong_secret_is_refused(running: Any) -> None:
-    limit = next((text for text in running.engine.fidelity if text.startswith("s3:signatures")), None)
+    limit = running.engine.limit("signatures")
     endpoint = running.running.endpoint
     if endpoint.password is None:
         pytest.skip("it has no credentials")

@@ -113,8 +113,7 @@ def requires() -> Callable[[Service[Any], str], None]:
     """Skip unless the engine shows a feature; what it says about itself is the reason."""
 
     def check(service: Service[Any], feature: str) -> None:
-        for limit in engine_for(service.role, service.spec).fidelity:
-            if limit.removeprefix(f"{service.role}:").split(":")[0].strip() == feature:
-                pytest.skip(f"{service.role} ({service.endpoint.engine}) cannot show {limit}")
+        if limit := engine_for(service.role, service.spec).limit(feature):
+            pytest.skip(f"{service.role} ({service.endpoint.engine}) cannot show {limit}")
 
     return check
