@@ -22,6 +22,19 @@ services:
   s3: {engine: container, buckets: [lake]}
 """
 
+PROJECT = Path(__file__).resolve().parents[2]
+
+#: builds an image whose only step takes ten minutes
+BUILD = """
+from pathlib import Path
+from harness.engines import image_build, images
+from harness.engines.container.docker_engine import connect
+
+images.images_folder = lambda: Path({folder!r})
+image_build.CONTENTS = {{"minio": lambda cache, report: iter(())}}
+image_build.build(connect(), images.recipe_for("minio"), print)
+"""
+
 #: seconds; the promise of the README
 GONE_WITHIN = 10.0
 
@@ -107,3 +120,23 @@ def is_daemon(process: psutil.Process, session: str) -> bool:
         return process.environ().get("HARNESS_SESSION") == session and "harness.session.daemon" in process.cmdline()
     except psutil.Error:
         return False
+
+
+def test_nothing_is_left_ten_seconds_after_kill_9_of_an_image_build(docker_client: Any, tmp_path: Path) -> None:
+    images = tmp_path / "harness-images"
+    (tmp_path / "tmp").mkdir()
+    environ = {**os.environ, "TMPDIR": str(tmp_path / "tmp"), "PYTHONPATH": str(PROJECT)}
+    program = BUILD.format(folder=str(images))
+    (images / "minio").mkdir(parents=True)
+    (images / "minio" / "Dockerfile").write_text("FROM debian:bookworm-slim\nRUN sleep 600.5\n")
+    building = subprocess.Popen([sys.executable, "-c", program], env=environ)
+    until(lambda: steps_of_builds(docker_client), 120)
+    building.kill()
+    building.wait()
+    until(lambda: not steps_of_builds(docker_client), GONE_WITHIN)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def steps_of_builds(client: Any) -> list[Any]:
+    listed = client.containers.list(all=True, ignore_removed=True)
+    return [container for container in listed if "sleep 600.5" in str(container.attrs["Config"]["Cmd"])]
