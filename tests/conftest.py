@@ -1,6 +1,21 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+#: folders whose tests start services, Airflow or containers
+SLOW = ("containers", "pipelines", "harness/plugin", "harness/roles", "harness/runner", "harness/session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test-fast` leaves out: tests in those folders, and tests on an environment's services."""
+    slow = [Path(__file__).parent / folder for folder in SLOW]
+    for item in items:
+        on_services = "harness_session" in getattr(item, "fixturenames", ())
+        if on_services or any(item.path.is_relative_to(folder) for folder in slow):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
