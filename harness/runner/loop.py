@@ -119,12 +119,19 @@ class Loop:
         self._tell(attempt, "running")
 
     def _begin_triggers(self) -> None:
-        followed = {one.process.trigger_id for one in self._running if isinstance(one.process, TriggerTry)}
-        for ti, trigger in triggers.waiting():
+        """Follow the triggers of deferred tasks, and end those whose task no longer waits for them."""
+        waiting = triggers.waiting()
+        wanted = {trigger.id for _, trigger in waiting}
+        followed = set()
+        for one in self._running:
+            if isinstance(one.process, TriggerTry):
+                followed.add(one.process.trigger_id)
+                if one.process.trigger_id not in wanted:
+                    one.process._signal_subprocess(signal.SIGKILL)
+        for ti, trigger in waiting:
             if trigger.id not in followed:
                 attempt = self._attempt(ti)
-                process = TriggerTry.of(ti, trigger, self._around, attempt.log)
-                self._follow(Running(attempt, process, ti))
+                self._follow(Running(attempt, TriggerTry.of(ti, trigger, self._around, attempt.log), ti))
 
     def _follow(self, one: Running) -> None:
         self._running.append(one)

@@ -309,6 +309,8 @@ def airflow_environment(folder: Path) -> dict[str, str]:
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        # what tasks print passes through a logger of that name
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "task=INFO",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
     }
 
