@@ -10,6 +10,9 @@ from datetime import timedelta
 
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Variable, dag, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from jobs.medallion.contract import Layout, landing_key
 
 DEFAULTS = {
     "owner": "orders",
@@ -19,13 +22,15 @@ DEFAULTS = {
 }
 
 
+def layout() -> Layout:
+    """Return where this environment keeps the tables."""
+    return Layout(f"s3a://{Variable.get('lake_bucket')}")
+
+
 @task
 def produce(data_interval_start: pendulum.DateTime | None = None) -> dict:
     """Send the day's lines that the topic lacks."""
-    from airflow.sdk.exceptions import AirflowFailException
-
     from jobs.common.connections import kafka_config, s3_lines
-    from jobs.medallion.contract import landing_key
     from jobs.medallion.produce import produce as send
 
     if data_interval_start is None:
@@ -43,8 +48,8 @@ def bronze() -> dict:
     from jobs.medallion.bronze import bronze as append
 
     with spark_session("orders_medallion.bronze") as spark:
-        config = kafka_config("events")
-        return asdict(append(spark, topic=Variable.get("orders_topic"), config=config, layout=layout()))
+        topic, config = Variable.get("orders_topic"), kafka_config("events")
+        return asdict(append(spark, topic=topic, config=config, layout=layout()))
 
 
 @task(pool="spark")
@@ -81,27 +86,16 @@ def publish() -> dict:
 @task(pool="spark")
 def audit(produced: dict) -> dict:
     """Fail, with the numbers, unless every message is accounted for; another try would count the same rows."""
-    from airflow.sdk.exceptions import AirflowFailException
-
     from jobs.common.connections import delta_storage, postgres_dsn
     from jobs.common.spark import spark_session
-    from jobs.medallion.audit import AuditFailed, Stores
-    from jobs.medallion.audit import audit as judge
-    from jobs.medallion.produce import Produced
+    from jobs.medallion import audit as audits
 
-    stores = Stores(layout(), delta_storage("lake"), postgres_dsn("warehouse"))
+    stores = audits.Stores(layout(), delta_storage("lake"), postgres_dsn("warehouse"))
     with spark_session("orders_medallion.audit") as spark:
         try:
-            return judge(spark, produced=Produced(**produced), stores=stores)
-        except AuditFailed as failed:
+            return audits.audit(spark, produced=audits.Produced(**produced), stores=stores)
+        except audits.AuditFailed as failed:
             raise AirflowFailException(str(failed)) from failed
-
-
-def layout():
-    """Where this environment keeps the tables."""
-    from jobs.medallion.contract import Layout
-
-    return Layout(f"s3a://{Variable.get('lake_bucket')}")
 
 
 @dag(

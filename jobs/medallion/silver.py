@@ -72,12 +72,9 @@ def ensure_tables(spark: SparkSession, layout: Layout) -> None:
 
 def absorb(batch: DataFrame, *, layout: Layout, rates: Rates) -> Silver:
     """Merge bronze rows into quarantine and silver; idempotent, and indifferent to the order of calls."""
-    rows = parsed(batch, rates.usable).persist()
-    try:
-        aside = _merge(rejects(rows), layout.quarantine, _SAME_PLACE).whenNotMatchedInsertAll().execute().first()
-        return upsert(orders(rows), layout=layout) + Silver(quarantined=aside["num_inserted_rows"])
-    finally:
-        rows.unpersist()
+    rows = parsed(batch, rates.usable)
+    aside = _merge(rejects(rows), layout.quarantine, _SAME_PLACE).whenNotMatchedInsertAll().execute().first()
+    return upsert(orders(rows), layout=layout) + Silver(quarantined=aside["num_inserted_rows"])
 
 
 def upsert(rows: DataFrame, *, layout: Layout) -> Silver:

@@ -9,6 +9,8 @@ from environments.sources.orders import RATES
 from jobs.medallion.parse import latest, orders, parsed, rejects
 from tests.unit.medallion.messages import order
 
+pytestmark = [pytest.mark.slow, pytest.mark.needs("spark")]
+
 MALFORMED = {
     "cut off": b'{"order_id": "o-1", "customer',
     "not JSON": b"order 1",
