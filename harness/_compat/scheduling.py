@@ -7,6 +7,7 @@ are private methods of a class that wants to own the process; here they run on a
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -20,14 +21,14 @@ from airflow.timetables.base import DataInterval
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
-from sqlalchemy import select
+from sqlalchemy import String, cast, literal, select, union_all
 
 __all__ = [
     "ParamValidationError",
     "Scheduler",
-    "active_runs",
     "clear_failed",
     "create_run",
+    "pulse",
     "run_only",
     "start_at_once",
     "states",
@@ -76,8 +77,9 @@ class Scheduler:
         self._slots.busy = busy
         queued: list[Any] = []
         with create_session() as session:
-            self._runner._start_queued_dagruns(session)
-            session.flush()
+            if session.scalar(select(DagRun.id).where(DagRun.state == DagRunState.QUEUED).limit(1)) is not None:
+                self._runner._start_queued_dagruns(session)
+                session.flush()
             for run in session.scalars(select(DagRun).where(DagRun.state == DagRunState.RUNNING)).unique().all():
                 callback = self._runner._schedule_dag_run(run, session)
                 if callback is not None:
@@ -180,11 +182,40 @@ def create_run(dag: Any, plan: RunPlan, conf: dict[str, Any] | None) -> str:
     return str(run_id)
 
 
-def active_runs() -> list[tuple[str, str]]:
-    """Return (dag id, run id) of each run that is queued or running."""
+@dataclass(frozen=True)
+class Pulse:
+    """What there is to be done, in one cheap query: states of unfinished runs, and of tasks that wait for something."""
+
+    runs: frozenset[str]
+    tasks: frozenset[str]
+
+    @property
+    def over(self) -> bool:
+        """Tell whether every run has ended."""
+        return not self.runs
+
+    @property
+    def deferred(self) -> bool:
+        """Tell whether a task waits for a trigger."""
+        return "deferred" in self.tasks
+
+    @property
+    def dated(self) -> bool:
+        """Tell whether a run or a task waits for a moment."""
+        return bool(self.tasks) or "queued" in self.runs
+
+
+def pulse() -> Pulse:
+    """Look at what is unfinished."""
+    waiting = ("deferred", "up_for_retry", "up_for_reschedule")
+    query = union_all(
+        select(literal("run"), cast(DagRun.state, String)).where(DagRun.state.in_(ACTIVE)).distinct(),
+        select(literal("task"), cast(TaskInstance.state, String)).where(TaskInstance.state.in_(waiting)).distinct(),
+    )
     with create_session() as session:
-        query = select(DagRun.dag_id, DagRun.run_id).where(DagRun.state.in_(ACTIVE))
-        return [(dag_id, run_id) for dag_id, run_id in session.execute(query)]
+        found = [tuple(row) for row in session.execute(query)]
+    kinds = {kind: frozenset(state for other, state in found if other == kind) for kind in ("run", "task")}
+    return Pulse(kinds["run"], kinds["task"])
 
 
 def states() -> list[tuple[Any, ...]]:

@@ -86,21 +86,26 @@ class Loop:
         """Go on until every run has ended, or nothing more can happen (see `stalled`)."""
         self._listen_to_children()
         seen: object = None
+        before = scheduling.pulse()
         while True:
-            self._scheduler.time_out_deferred()
+            if before.deferred:
+                self._scheduler.time_out_deferred()
             busy = sum(not isinstance(one.process, TriggerTry) for one in self._running)
             for ti in self._scheduler.decide(busy, self._on_callback):
                 self._begin(ti)
-            self._begin_triggers()
+            now = scheduling.pulse()
+            if before.deferred or now.deferred:
+                self._begin_triggers()
+            before = now
             # a task's state is known before its process ends: callbacks and listeners run after it
-            if not self._running and not scheduling.active_runs():
+            if now.over and not self._running:
                 break
-            due = self._scheduler.next_due()
+            due = self._scheduler.next_due() if now.dated else None
             if due is None and not self._running:
                 # a decision may only prepare the next one: it is a stall when a whole round changed nothing
-                now = scheduling.states()
-                if now != seen:
-                    seen = now
+                states = scheduling.states()
+                if states != seen:
+                    seen = states
                     continue
                 self.stalled = self._scheduler.stalled() or ["the run does not end, and no task of it can start"]
                 break
