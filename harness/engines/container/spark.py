@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 #: where both the official image and ours have Spark
 HOME = "/opt/spark"
 
-#: cores that the worker offers: two for the resident driver's executor, one for a Spark Connect server's
-CORES, DRIVER_CORES = 3, 2
+#: cores that the worker offers: two for the resident driver, one for a Connect server, one for a user's spark-submit
+CORES, DRIVER_CORES, OTHER_CORES = 4, 2, 1
+
+#: a heap of 640 MB and what a JVM has beside it
+CONNECT_MEMORY = "1280m"
 
 
 class ContainerSpark(Engine):
@@ -80,6 +83,7 @@ class Cluster:
         self._memory = spec.memory or ContainerSpark.memory
         self._secret = random_password()
         self._jars = self._jars_to_mount()
+        self._conf = place.folder / "conf"
         self._running: list[ContainerRunning] = []
         self._master = 0
         self._connect = 0
@@ -93,9 +97,10 @@ class Cluster:
         host = start_host(
             self._spec.model_copy(update={"master": url}), self._place, ContainerSpark.name, self._settings()
         )
-        options = {"conf": str(self._defaults())}
+        self._write_defaults()
+        options = {"conf": str(self._conf)}
         if self._spec.connect:
-            self._launch("connect", self._connect_plan, "1g")
+            self._launch("connect", self._connect_plan, CONNECT_MEMORY)
             options["connect"] = f"sc://127.0.0.1:{self._connect}"
         endpoint = host.endpoint.model_copy(update={"options": {**host.endpoint.options, **options}})
         return RunningSpark(endpoint, host, self._running)
@@ -157,27 +162,24 @@ class Cluster:
         settings = {
             "spark.connect.grpc.binding.address": "127.0.0.1",
             "spark.connect.grpc.binding.port": str(self._connect),
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.ui.enabled": "false",
-            "spark.authenticate": "true",
-            "spark.cores.max": str(CORES - DRIVER_CORES),
-            "spark.executor.memory": "512m",
             # no executor is held for a server that nobody uses
             "spark.dynamicAllocation.enabled": "true",
             "spark.dynamicAllocation.shuffleTracking.enabled": "true",
             "spark.dynamicAllocation.initialExecutors": "0",
+            "spark.dynamicAllocation.executorIdleTimeout": "10s",
             "spark.sql.shuffle.partitions": "2",
             "spark.sql.warehouse.dir": (self._place.folder / "warehouse").as_uri(),
             "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
             "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
             **({"spark.driver.extraClassPath": self._class_path()} if self._jars else {}),
-            **self._executor_settings(),
         }
         command = [f"{HOME}/bin/spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
-        command += ["--master", f"spark://127.0.0.1:{self._master}", "--driver-memory", "512m"]
+        command += ["--master", f"spark://127.0.0.1:{self._master}"]
         command += [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
-        return self._plan(command, "1g", mounts=self._shared())
+        # spark-submit takes the server for a daemon, and its memory from here, whatever --driver-memory says
+        environ = {"SPARK_CONF_DIR": str(self._conf), "SPARK_DAEMON_MEMORY": "640m"}
+        mounts = [*self._shared(), (self._conf, str(self._conf), "ro")]
+        return self._plan(command, CONNECT_MEMORY, environ, mounts)
 
     def _plan(
         self,
@@ -232,16 +234,14 @@ class Cluster:
             **self._executor_settings(),
         }
 
-    def _defaults(self) -> Path:
-        """Write spark-defaults.conf for a `spark-submit` of the user's own, and return its folder."""
-        folder = self._place.folder / "conf"
-        folder.mkdir(mode=0o700)
+    def _write_defaults(self) -> None:
+        """Write spark-defaults.conf for the Connect server, and for a `spark-submit` of the user's own."""
+        self._conf.mkdir(mode=0o700)
         own = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
         # what the resident driver leaves of the cluster
-        own |= {"spark.cores.max": str(CORES - DRIVER_CORES), "spark.executor.memory": "512m"}
+        own |= {"spark.cores.max": str(OTHER_CORES), "spark.executor.memory": "512m"}
         lines = (f"{key} {value}\n" for key, value in {**self._settings(), **own}.items())
-        (folder / "spark-defaults.conf").write_text("".join(lines))
-        return folder
+        (self._conf / "spark-defaults.conf").write_text("".join(lines))
 
     def _executor_settings(self) -> dict[str, str]:
         options = {"spark.executor.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Duser.timezone=UTC"}
