@@ -287,7 +287,13 @@ def main(arguments: list[str] | None = None) -> None:
     gc.collect()
     gc.freeze()
     print(json.dumps({"ready": VERSION, "pid": os.getpid(), "missing": missing}), flush=True)  # noqa: T201 - the protocol
-    Server(listener, alive).serve()
+    try:
+        Server(listener, alive).serve()
+    finally:
+        # a parent that was killed cannot clean up after its server
+        with contextlib.suppress(OSError):
+            options.socket.unlink()
+            options.socket.parent.rmdir()
 
 
 def _leave_stdin() -> None:

@@ -220,21 +220,22 @@ def test_stop_ends_the_children_too(tmp_path):
     assert gone(seen)
 
 
-def test_server_dies_with_its_parent(tmp_path):
+def test_server_dies_with_its_parent_and_leaves_no_folder(tmp_path):
     program = (
         "import os, sys, time, pathlib\n"
         "from harness.session.forkclient import ForkServer\n"
         f"server = ForkServer.start(folder=pathlib.Path({str(tmp_path)!r}), preload=[])\n"
-        "print(server.pid, flush=True)\n"
+        "print(server.pid, server.address, flush=True)\n"
         "time.sleep(600)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=Path.cwd())
     assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
+    pid, address = parent.stdout.readline().split()
     parent.send_signal(signal.SIGKILL)
     parent.wait(10)
     parent.stdout.close()
-    assert gone([pid])
+    assert gone([int(pid)])
+    assert not Path(address).parent.exists()
 
 
 def test_server_that_cannot_start_says_why(tmp_path):
