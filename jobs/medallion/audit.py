@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.medallion.contract import NO_RATE, VERSION, Layout
 from jobs.medallion.parse import parsed
@@ -101,14 +101,17 @@ def take_census(spark: SparkSession, *, layout: Layout, ranges: Mapping[str, lis
     from pyspark.sql import functions as F
 
     place = ["kafka_partition", "kafka_offset"]
-    bronze = parsed(_table(spark, layout.bronze).dropDuplicates(place), {}).select(*place, "order_id", "event_time")
+    # without any rate, a sound record is one that lacks nothing but a rate
+    records = parsed(_table(spark, layout.bronze).dropDuplicates(place), {})
+    bronze = records.select(*place, "order_id", "event_time", (F.col("reason") == NO_RATE).alias("is_sound"))
     silver = _table(spark, layout.silver)
     held = silver.select("order_id", F.struct(*VERSION).alias("held"))
     aside = _table(spark, layout.quarantine).select(*place, "reason")
     rows = bronze.join(held, "order_id", "left").join(aside, place, "left")
 
     own, put_aside = F.struct(*VERSION), F.col("reason").isNotNull()
-    is_silver, is_older = F.coalesce(F.col("held") == own, F.lit(False)), F.coalesce(F.col("held") > own, F.lit(False))
+    is_silver = F.coalesce(F.col("held") == own, F.lit(False))
+    is_older = F.coalesce(F.col("is_sound") & (F.col("held") > own), F.lit(False))
     counts = {
         "bronze": F.lit(True),
         "in_topic": _within(ranges),
@@ -122,7 +125,8 @@ def take_census(spark: SparkSession, *, layout: Layout, ranges: Mapping[str, lis
     found = rows.agg(*(F.count_if(counted).alias(name) for name, counted in counts.items())).crossJoin(
         silver.agg(F.count("*").alias("silver_rows"), F.sum("amount_eur").alias("revenue_eur"))
     )
-    return Census(**{name: value or 0 for name, value in found.collect()[0].asDict().items()})
+    row: dict[str, Any] = found.collect()[0].asDict()
+    return Census(**row | {"revenue_eur": row["revenue_eur"] or Decimal(0)})
 
 
 def rate_complaints(census: Census, rates: Rates) -> Iterator[str]:

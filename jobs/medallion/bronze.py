@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jobs.common.spark import ensure_delta
 from jobs.common.streams import run_available
 from jobs.medallion.contract import Layout
 
@@ -43,7 +44,9 @@ def bronze(
         .option("failOnDataLoss", "true")
         .load()
     )
-    sink = as_bronze(messages).writeStream.format("delta").option("path", layout.bronze).outputMode("append")
+    rows = as_bronze(messages)
+    ensure_delta(spark, layout.bronze, rows)  # a stream without a message would leave no table to read
+    sink = rows.writeStream.format("delta").option("path", layout.bronze).outputMode("append")
     return Bronze(run_available(sink, checkpoint=layout.checkpoint("bronze"), within=within))
 
 

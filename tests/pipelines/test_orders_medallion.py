@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
+from environments.seeds.orders_medallion import put_rates
 from environments.sources.orders import RATES, VOLUMES, OrderSource
-from environments.sources.orders_oracle import Expected, expected
+from environments.sources.orders_oracle import Expected, expected, outcome
 from harness.state import diff, in_words, snapshot
-from jobs.medallion.contract import Layout
+from jobs.medallion.contract import Layout, landing_key
 from jobs.medallion.publish import read_gold, read_published
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("postgres", "s3", "kafka", "spark")]
@@ -142,6 +143,16 @@ def test_a_day_that_was_not_delivered_fails_and_leaves_the_tables_alone(run_dag,
     assert report.runs[0].states == dict.fromkeys(TASKS, "upstream_failed") | {"produce": "failed"}
     assert "orders/2026-01-02.tsv is not there" in report.runs[0].task("produce").tries[-1].error
     assert in_words(diff(before, content())) == []
+
+
+def test_a_day_without_orders_passes_and_leaves_empty_tables(run_dag, stores):
+    put_rates(stores.postgres.client_for("warehouse"))
+    stores.s3.client.put_object(Bucket=stores.s3.physical("landing"), Key=landing_key(DAY_1), Body=b"")
+    report = run_dag(DAG, date=str(DAY_1), seed=False)
+
+    assert report.verdict == "pass", report.reasons
+    assert report.runs[0].states == ALL_GREEN
+    stores.must_hold(outcome([], RATES))
 
 
 def orders_waiting(stores: Stores) -> int:
