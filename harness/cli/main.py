@@ -38,7 +38,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "doctor": Command("harness.cli.doctor:doctor", "What works on this machine, what is missing, how to get it."),
-    "env": Command("harness.cli.env:app", "List environments, show one resolved, print the schema of the files."),
+    "env": Command("harness.cli.env:app", "List environments, show one resolved, print their schema."),
     "up": Command("harness.cli.session:up", "Start the services of an environment."),
     "down": Command("harness.cli.session:down", "Stop the services of an environment."),
     "status": Command("harness.cli.session:status", "Show which services run, where, and for whom."),
