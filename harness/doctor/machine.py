@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.doctor.model import GIB, Finding, Status, gibibytes
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 12)
-#: Postgres, moto, a Kafka JVM of 384 MiB, a Spark JVM of 1 GiB and Airflow, measured together at about 2.5 GiB
+#: measured in use: Spark 1.5 GiB, Kafka 0.25, Postgres and S3 0.2 together; Airflow's processes come on top
 MEMORY = 4 * GIB
 #: jars and archives take 0.4 GiB, the packages 2 GiB, a session's stores little
 DISK, DISK_AT_LEAST = 5 * GIB, GIB

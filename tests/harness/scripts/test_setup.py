@@ -125,7 +125,7 @@ def test_a_folder_without_an_environment_is_not_usable(tmp_path: Path) -> None:
     assert not setup.usable(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt", "harness/engines/ivy.xml"])
+@pytest.mark.parametrize("name", ["pyproject.toml", *setup.ARCHIVED])
 def test_every_input_of_a_step_is_a_file_of_the_repository(name: str) -> None:
     assert "".join(setup.content(name))
 
