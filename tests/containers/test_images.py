@@ -10,7 +10,7 @@ from harness.engines.jars import jars
 from harness.errors import ConfigError
 
 built_image = image(name="{image_name}")
-shell = container(image="{image_name}", entrypoint=["sleep"], command=["600"], scope="session")
+shell = container(image="{image_name}", entrypoint=["sleep"], command=["3600"], scope="session")
 
 #: megabytes; what each is today and a quarter
 LARGEST = {"postgres": 170, "minio": 280, "kafka": 470, "spark": 1080}
