@@ -154,7 +154,8 @@ def plain_spark() -> float:
         began = time.monotonic()
         from pyspark.sql import SparkSession
 
-        builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+        builder = SparkSession.builder.master("local[2]").config("spark.ui.showConsoleProgress", "false")
+        builder = builder.config("spark.ui.enabled", "false")
         builder = builder.config("spark.jars", ",".join(map(str, jars("spark"))))
         builder = builder.config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
         catalog = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
