@@ -176,10 +176,11 @@ class Session:
         """End the lease; with the last one, and no keep, the services end, and this waits until they are gone."""
         if self._channel is None:
             return
-        self._channel.close()
-        self._channel = None
-        if self._record is not None and not self._keep:
-            _wait_unless_held(self._record)
+        channel, self._channel = self._channel, None
+        released = bool(self.id) and _release(channel)
+        channel.close()
+        if self._record is not None:
+            _wait_unless_held(self._record, released)
 
 
 def connect_or_launch(environment: Environment) -> tuple[records.SessionRecord, Channel]:
@@ -200,7 +201,8 @@ def connect_or_launch(environment: Environment) -> tuple[records.SessionRecord, 
                 except ChannelClosed:
                     _wait_for_end(record, within=15.0)
             record = launch(environment, key)
-            return record, Channel.connect(record.socket)
+            with _undone_by_interruption(record):
+                return record, Channel.connect(record.socket)
     except Timeout as error:
         raise ServiceError(
             f"another process has been starting this session for {LAUNCH_WITHIN:.0f} s", hint="see 'harness status'"
@@ -237,14 +239,26 @@ def launch(environment: Environment, key: str) -> records.SessionRecord:
         )
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(order.encode())
-    process.stdin.close()
-    if process.stdout.readline().strip() != b"listening":
+    with _undone_by_interruption(record):
+        process.stdin.write(order.encode())
+        process.stdin.close()
+        said = process.stdout.readline().strip()
+    if said != b"listening":
         tail = tuple(record.log.read_text(errors="replace").splitlines()[-10:])
         reaper.reap(session)
         raise ServiceError("the session daemon did not start", log=tail, hint="run 'harness doctor'")
     process.stdout.close()
     return record.model_copy(update={"pid": process.pid})
+
+
+@contextlib.contextmanager
+def _undone_by_interruption(record: records.SessionRecord) -> Iterator[None]:
+    """End a daemon that was just started when Ctrl-C or SIGTERM comes before there is a lease on it."""
+    try:
+        yield
+    except BaseException:
+        reaper.reap(record.id)
+        raise
 
 
 def checked(message: Message) -> Message:
@@ -273,13 +287,30 @@ def _wait_for_end(record: records.SessionRecord, within: float) -> None:
         time.sleep(0.05)
 
 
-def _wait_unless_held(record: records.SessionRecord, within: float = 15.0) -> None:
-    """Wait until the session is gone, or somebody else is seen to hold it."""
+def _release(channel: Channel) -> bool:
+    """Give the lease back, and return whether the daemon has heard it."""
+    try:
+        channel.send({"do": "release"})
+        return bool(channel.receive(within=5.0).get("ok"))
+    except (ChannelClosed, TimeoutError):
+        return False
+
+
+def _wait_unless_held(record: records.SessionRecord, released: bool, within: float = 15.0) -> None:
+    """Wait until the session is gone, or is seen to go on without us.
+
+    Args:
+        record: the session.
+        released: our lease is known to be over, so whatever lease there is is somebody else's.
+        within: seconds.
+    """
     until = time.monotonic() + within
     while record.alive() and time.monotonic() < until:
         status = status_of(record)
-        if status is not None and (status["leases"] or status["keep"]):
-            return
+        if status is not None:
+            others = [lease for lease in status["leases"] if released or lease["pid"] != os.getpid()]
+            if others or (status["keep"] and status["ready"]):
+                return
         time.sleep(0.05)
 
 

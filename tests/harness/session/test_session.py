@@ -178,7 +178,7 @@ def test_a_service_that_dies_at_its_start_is_told_with_its_log(environment: Envi
 
 
 def test_a_service_that_never_answers_is_told_with_what_was_tried(project: Path, environment: Environment) -> None:
-    with pytest.raises(StartTimeout, match="round trips") as caught:
+    with pytest.raises(StartTimeout, match="did not answer a round trip") as caught:
         Session(write(project, toy="{behaviour: hang, start_timeout: 0.5}")).start()
     assert "start_timeout" in str(caught.value)
 
