@@ -19,7 +19,6 @@ from typing import Any
 from platformdirs import user_cache_path
 from pydantic import Field, TypeAdapter, ValidationError
 
-import harness
 from harness.checks.config import Settings
 from harness.checks.facts import FileFacts
 from harness.models.base import Frozen
@@ -128,7 +127,7 @@ def _packages() -> list[str]:
 
 def _sources() -> Mapping[str, tuple[int, int]]:
     """Return a mark of the rules themselves, which change while somebody works on them."""
-    root = Path(harness.__file__).parent
+    root = Path(__file__).parent.parent
     files = [*(root / "checks").rglob("*.py"), *(root / "inputs").glob("*.py"), *(root / "_compat").glob("*.py")]
     return {str(f.relative_to(root)): (f.stat().st_mtime_ns, f.stat().st_size) for f in sorted(files)}
 
