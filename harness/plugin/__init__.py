@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("harness_env", "environments to test on when --env is not given", type="args", default=["dev"])
     parser.addini("harness_environments", "folder of the environment files", default="environments")
     parser.addini("harness_dags", "folder of the DAG files", default="dags")
+    parser.addini("harness_deadline", "seconds for each run_dag call that names no deadline", default="600")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -126,6 +127,7 @@ def run_dag(request: pytest.FixtureRequest, harness_session: Session, namespace:
     """
 
     def run(dag_id: str, **options: Any) -> RunReport:
+        options.setdefault("deadline", float(request.config.getini("harness_deadline")))
         report = harness_session.run(dag_id, namespace=namespace, **options)
         request.node.stash.setdefault(RUNS, []).append(report)
         return report
