@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from environments.seeds.orders_medallion import put_rates
 from environments.sources.orders import RATES, VOLUMES, OrderSource
 from environments.sources.orders_oracle import Expected, expected, outcome
-from harness.state import diff, in_words, snapshot
+from harness.state import diff, snapshot
 from jobs.medallion.contract import Layout, landing_key
 from jobs.medallion.publish import read_gold, read_published
 
@@ -106,7 +106,7 @@ def test_running_a_day_again_changes_nothing(run_dag, content, source):
     again = run_dag(DAG, date=str(DAY_1))
 
     assert again.verdict == "pass", again.reasons
-    assert in_words(diff(before, content())) == []
+    assert diff(before, content()) == []
     assert again.runs[-1].outputs == ()
     assert again.runs[-1].task("produce").xcoms["return_value"]["sent"] == 0
     assert before.get("lake/bronze/orders").rows == expected(source, [DAY_1]).records
@@ -142,7 +142,7 @@ def test_a_day_that_was_not_delivered_fails_and_leaves_the_tables_alone(run_dag,
     assert report.verdict == "fail"
     assert report.runs[0].states == dict.fromkeys(TASKS, "upstream_failed") | {"produce": "failed"}
     assert "orders/2026-01-02.tsv is not there" in report.runs[0].task("produce").tries[-1].error
-    assert in_words(diff(before, content())) == []
+    assert diff(before, content()) == []
 
 
 def test_a_day_without_orders_passes_and_leaves_empty_tables(run_dag, stores):
