@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -32,6 +33,9 @@ from harness.errors import ServiceError
 #: seconds for a JVM to write its archive when it ends
 DUMP_WITHIN = 180.0
 
+#: seconds that an archive is kept after the last set-up that wanted it
+KEPT_FOR = 30 * 86_400.0
+
 
 def archives(cache: Path) -> dict[str, Path]:
     """Return where the archives of the present jars and Java belong, by JVM, whether they are there or not.
@@ -48,7 +52,9 @@ def archives(cache: Path) -> dict[str, Path]:
 
 
 def make_archives(cache: Path, report: Report) -> dict[str, Path]:
-    """Make the archives that are missing, and remove those of other jars or another Java; takes a minute or two.
+    """Make the archives that are missing, and remove those that no checkout has asked for in a month.
+
+    An archive belongs to the paths of its jars, so two checkouts have one each. Making them takes a minute or two.
 
     Args:
         cache: the user's cache folder.
@@ -66,8 +72,11 @@ def make_archives(cache: Path, report: Report) -> dict[str, Path]:
                 for name, path in made.items():
                     path.rename(wanted[name])
                     report(f"{name}: {wanted[name]} ({wanted[name].stat().st_size >> 20} MB)")
-        for stale in set(folder.glob("*.jsa")) - set(wanted.values()):
-            stale.unlink()
+        for path in wanted.values():
+            path.touch()
+        for archive in folder.glob("*.jsa"):
+            if archive.stat().st_mtime < time.time() - KEPT_FOR:
+                archive.unlink()
     return wanted
 
 
