@@ -20,6 +20,7 @@ from typing import Any, TypedDict, Unpack
 
 from harness import runner
 from harness.environment import Environment
+from harness.environment.spec import DataSpec
 from harness.models.run import RunReport
 from harness.models.service import ServiceEvent
 from harness.runner import Dates, RunEvent, RunRequest
@@ -40,6 +41,9 @@ class RunOptions(TypedDict, total=False):
         conf: what `dag_run.conf` holds.
         task: run this task alone; what is before it counts as done.
         resume: folder of an earlier report; its failed tasks and all after them are run again.
+        clear: with `resume`: run this task and all after it again instead of the failed ones.
+        inputs: dates whose inputs are put in place first; by default those of the runs.
+        data: how much data seeds make, and from which seed; by default what the environment says.
         seed: put the inputs of those dates in place first, where the environment declares a seed; by default true.
         snapshot: compare the stores before and after each run; by default true.
         together: submit all dates at once, under max_active_runs, instead of one after the other.
@@ -57,6 +61,9 @@ class RunOptions(TypedDict, total=False):
     conf: Mapping[str, Any] | None
     task: str | None
     resume: Path | None
+    clear: str | None
+    inputs: tuple[Dates, ...] | None
+    data: DataSpec
     seed: bool
     snapshot: bool
     together: bool
@@ -128,7 +135,7 @@ class Session(client.Session):
             pools=spec.airflow.pools,
             environ=used.environ,
             services=used.refs,
-            data=spec.data,
+            data=how.pop("data", spec.data),
             dates=Dates.model_validate(dates),
             **how,
         )

@@ -256,3 +256,14 @@ def clear_failed(dag: Any) -> list[tuple[str, str]]:
             after = {name for task in failed for name in dag.get_task(task).get_flat_relative_ids(upstream=False)}
             dag.clear(run_id=run_id, task_ids=list(failed | after), session=session)
     return [(dag.dag_id, run_id) for run_id in runs]
+
+
+def clear_from(dag: Any, task_id: str) -> list[tuple[str, str]]:
+    """Clear a task and all that is after it in every run of the DAG; return the runs."""
+    tasks = {task_id, *dag.get_task(task_id).get_flat_relative_ids(upstream=False)}
+    with create_session() as session:
+        query = select(TaskInstance.run_id).where(TaskInstance.dag_id == dag.dag_id).distinct()
+        runs = sorted(session.scalars(query))
+        for run_id in runs:
+            dag.clear(run_id=run_id, task_ids=list(tasks), session=session)
+    return [(dag.dag_id, run_id) for run_id in runs]

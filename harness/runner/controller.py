@@ -77,7 +77,7 @@ class Controller:
             self._resume(scheduled)
             return
         plans = dates.plan(scheduled, request.dates, request.spec(request.dag_id).dates)
-        self._seed([plan.logical_date for plan in plans])
+        self._seed(self._logical_dates_of_inputs(scheduled, plans))
         before = self._snapshot()
         for chunk in [plans] if request.together else [[plan] for plan in plans]:
             self._current = [self._create(scheduled, plan) for plan in chunk]
@@ -150,7 +150,10 @@ class Controller:
     def _resume(self, scheduled: Any) -> None:
         from harness._compat import scheduling
 
-        self._current = scheduling.clear_failed(scheduled)
+        clear = self._request.clear
+        if clear is not None and clear not in scheduled.task_dict:
+            raise ConfigError(f"{scheduled.dag_id} has no task {clear!r} to clear")
+        self._current = scheduling.clear_from(scheduled, clear) if clear else scheduling.clear_failed(scheduled)
         if not self._current:
             raise ConfigError(f"nothing failed in {self._request.resume}", hint="run the DAG anew")
         self._run_current(self._snapshot())
@@ -209,9 +212,16 @@ class Controller:
 
     # -- around the run
 
+    def _logical_dates_of_inputs(self, scheduled: Any, plans: list[Any]) -> list[Any]:
+        from harness.runner import dates
+
+        if self._request.inputs is not None:
+            plans = [plan for chosen in self._request.inputs for plan in dates.plan(scheduled, chosen, None)]
+        return [plan.logical_date for plan in plans]
+
     def _seed(self, logical_dates: list[Any]) -> None:
         name = self._request.spec(self._request.dag_id).seed
-        if name is None:
+        if name is None or (self._request.inputs is not None and not logical_dates):
             return
         from harness.runner.apart import apart
         from harness.runner.surroundings import call_seed

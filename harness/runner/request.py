@@ -53,6 +53,8 @@ class RunRequest(Frozen):
         compression: factor by which waits are shortened; 1 is real time.
         task: run this task alone; what is before it counts as done.
         resume: folder of an earlier run; its failed tasks and all after them are run again.
+        clear: with `resume`: run this task and all after it again, whatever their state, instead of the failed ones.
+        inputs: dates whose inputs are put in place first; None: those of the runs.
         snapshot: compare the stores before and after each run.
         debugger: post-mortem and breakpoints on the caller's terminal.
         sys_path: put in front of the import path.
@@ -77,6 +79,8 @@ class RunRequest(Frozen):
     compression: float = Field(default=60.0, ge=1.0)
     task: str | None = None
     resume: Path | None = None
+    clear: str | None = None
+    inputs: tuple[Dates, ...] | None = None
     snapshot: bool = True
     debugger: bool = False
     sys_path: tuple[str, ...] = ()
