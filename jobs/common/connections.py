@@ -30,22 +30,27 @@ def s3_lines(conn_id: str, bucket: str, key: str) -> Iterator[bytes]:
     Raises:
         FileNotFoundError: there is no such object.
     """
-    import boto3
-
-    options = _s3(conn_id)
-    client = boto3.client(
-        "s3",
-        endpoint_url=options.get("endpoint"),
-        region_name=options["region"],
-        aws_access_key_id=options.get("key"),
-        aws_secret_access_key=options.get("secret"),
-    )
+    client = s3_client(conn_id)
     try:
         found = client.get_object(Bucket=bucket, Key=key)
     except client.exceptions.NoSuchKey as error:
         raise FileNotFoundError(f"s3://{bucket}/{key} is not there: the upstream has not delivered it") from error
     lines: Iterator[bytes] = found["Body"].iter_lines(chunk_size=1 << 20)
     return lines
+
+
+def s3_client(conn_id: str) -> Any:
+    """Return a boto3 client for an AWS connection; unset keys leave boto3's own chain of credentials at work."""
+    import boto3
+
+    options = _s3(conn_id)
+    return boto3.client(
+        "s3",
+        endpoint_url=options.get("endpoint"),
+        region_name=options["region"],
+        aws_access_key_id=options.get("key"),
+        aws_secret_access_key=options.get("secret"),
+    )
 
 
 def delta_storage(conn_id: str) -> dict[str, str]:
