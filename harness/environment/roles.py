@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.environment.service import HttpSpec, KafkaSpec, PostgresSpec, S3Spec, ServiceSpec, SparkSpec
+from harness.environment.service import HttpSpec, KafkaSpec, PostgresSpec, S3Spec, ServiceSpec, SmtpSpec, SparkSpec
 from harness.environment.suggest import did_you_mean
 
 BUILT_IN: Mapping[str, type[ServiceSpec]] = {
@@ -23,6 +23,7 @@ BUILT_IN: Mapping[str, type[ServiceSpec]] = {
     "kafka": KafkaSpec,
     "spark": SparkSpec,
     "http": HttpSpec,
+    "smtp": SmtpSpec,
 }
 
 

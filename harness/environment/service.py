@@ -119,3 +119,13 @@ class HttpSpec(ServiceSpec):
 
     role: Literal["http"] = "http"
     apps: dict[str, Target] = Field(default_factory=dict)
+
+
+class SmtpSpec(ServiceSpec):
+    """A mail server; the embedded one keeps what is sent.
+
+    An external one says by `options: {security: starttls}` (or `tls`, `none`) how it is spoken to.
+    """
+
+    role: Literal["smtp"] = "smtp"
+    sender: str = Field(default="airflow@example.org", min_length=3, description="who mails are from by default")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -29,6 +30,7 @@ from harness.environment.service import (
     PostgresSpec,
     S3Spec,
     ServiceSpec,
+    SmtpSpec,
     SparkSpec,
     Target,
     TopicSpec,
@@ -37,10 +39,12 @@ from harness.models.base import Frozen
 
 __all__ = [
     "AirflowSpec",
+    "ApprovalsSpec",
     "ConnectionSpec",
     "DagSpec",
     "DataSpec",
     "DateRange",
+    "DriftSpec",
     "EmptyInterval",
     "EngineName",
     "EnvironmentSpec",
@@ -50,8 +54,10 @@ __all__ = [
     "NameRef",
     "PostgresSpec",
     "ProofsSpec",
+    "Requirement",
     "S3Spec",
     "ServiceSpec",
+    "SmtpSpec",
     "SparkSpec",
     "Stage",
     "StateDeclaration",
@@ -212,10 +218,50 @@ class DagSpec(Frozen):
     proofs: ProofsSpec = ProofsSpec()
 
 
+def _age(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[1-9][0-9]*[smhd]", value):
+        raise ValueError(f"{value[:40]!r} is not a time such as 45m, 12h or 7d")
+    return value
+
+
+Age = Annotated[str, BeforeValidator(_age)]
+Requirement = Literal["integrity", "unit", "runs", "proofs", "contracts", "drift"]
+
+
+class ApprovalsSpec(Frozen):
+    """Who may say yes, and how that is known to be them."""
+
+    names: list[str] = Field(min_length=1)
+    keys: list[str] = Field(default_factory=list, description="files of public keys (PEM), from the project's root")
+    signed: bool = Field(default=False, description="an approval without a signature of one of the keys is refused")
+
+
+class DriftSpec(Frozen):
+    """Differences to the stage before that are meant."""
+
+    allow: dict[str, Reason] = Field(
+        default_factory=dict, description="`kind name` (with * and ?), as `harness diff` prints it -> the reason"
+    )
+
+
 class GateSpec(Frozen):
     """What this stage requires before it may be entered."""
 
-    requires: list[Literal["integrity", "unit", "runs", "proofs", "contracts", "drift"]] = Field(default_factory=list)
+    requires: list[Requirement] = Field(default_factory=list)
+    after: Name | None = Field(default=None, description="environment whose evidence must be valid first")
+    runs: list[str] = Field(default_factory=list, description="DAGs that must run; all of them when it is empty")
+    proofs: list[Property] = Field(default_factory=list, description="properties to prove; all when it is empty")
+    unit: list[str] = Field(default=["tests/unit"], description="folders of the unit tests, from the project's root")
+    max_age: Age = Field(default="30d", description="older evidence does not count")
+    deadline: Age = Field(default="1h", description="time for all runs of one DAG, and for the unit tests")
+    fidelity: list[str] = Field(
+        default_factory=list, description="what the engines must be able to show: s3:signatures"
+    )
+    keys: list[str] = Field(
+        default_factory=list, description="files of public keys (PEM); evidence must be signed with one of them"
+    )
+    approvals: ApprovalsSpec | None = None
+    drift: DriftSpec = DriftSpec()
 
 
 class EnvironmentSpec(Frozen):

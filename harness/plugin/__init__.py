@@ -114,6 +114,12 @@ def http(namespace: Namespace) -> Any:
 
 
 @pytest.fixture
+def smtp(namespace: Namespace) -> Any:
+    """The mail server of this test: `.messages()` is what was sent."""
+    return _service(namespace, "smtp")
+
+
+@pytest.fixture
 def spark(namespace: Namespace) -> Any:
     """A SparkSession of this test on the resident driver."""
     return _service(namespace, "spark").client

@@ -17,6 +17,7 @@ BUILT_IN: Mapping[str, str] = {
     "kafka": "harness.services.kafka:Kafka",
     "spark": "harness.services.spark:Spark",
     "http": "harness.services.http:Http",
+    "smtp": "harness.services.smtp:Smtp",
 }
 
 

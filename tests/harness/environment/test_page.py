@@ -17,7 +17,7 @@ def test_the_complete_example_loads_and_uses_every_block(files: Files) -> None:
     environment = files.load()
     written = {path.partition(".")[0] for path in environment.origins}
     assert written == {"stage", "services", "airflow", "data", "dags", "gate"}
-    assert set(environment.spec.services) == {"postgres", "audit_db", "s3", "kafka", "spark", "http"}
+    assert set(environment.spec.services) == {"postgres", "audit_db", "s3", "kafka", "spark", "http", "smtp"}
 
 
 def test_the_example_of_a_parent_loads(files: Files) -> None:

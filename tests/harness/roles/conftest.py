@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.engines.base import Engine, Place, Running
-from harness.environment.service import HttpSpec, PostgresSpec, S3Spec, ServiceSpec
+from harness.environment.service import HttpSpec, PostgresSpec, S3Spec, ServiceSpec, SmtpSpec
 from harness.models.service import Connection
 from harness.models.snapshot import Dataset, Difference
 from harness.services.base import Service
@@ -27,8 +27,9 @@ SPECS: dict[str, ServiceSpec] = {
     "moto": S3Spec(buckets=["landing", "lake"], server="moto"),
     "minio": S3Spec(buckets=["landing", "lake"], server="minio"),
     "http": HttpSpec(apps={"shop": "apps.shop:app", "echo": "apps.shop:echo"}),
+    "smtp": SmtpSpec(),
 }
-ROLES = {"postgres": "postgres", "moto": "s3", "minio": "s3", "http": "http"}
+ROLES = {"postgres": "postgres", "moto": "s3", "minio": "s3", "http": "http", "smtp": "smtp"}
 
 
 @dataclass(frozen=True)

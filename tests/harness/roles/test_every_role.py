@@ -16,8 +16,8 @@ from harness.services.registry import bind
 # each test starts servers of its own
 pytestmark = pytest.mark.slow
 
-KINDS = ["postgres", "moto", "minio", "http"]
-WITH_CREDENTIALS = ["postgres", "moto", "minio"]
+KINDS = ["postgres", "moto", "minio", "http", "smtp"]
+WITH_CREDENTIALS = ["postgres", "moto", "minio", "smtp"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,7 +81,9 @@ def test_every_start_has_new_credentials_and_refuses_the_old(kind: str, launch: 
         assert old.password != new.password
         assert len(new.password) >= 20
         stale = new.model_copy(update={"user": old.user, "password": old.password})
-        with pytest.raises(Exception, match=r"password authentication failed|InvalidAccessKeyId"):
+        with pytest.raises(
+            Exception, match=r"password authentication failed|InvalidAccessKeyId|Authentication credentials invalid"
+        ):
             bind("stale", second.service.role, second.service.spec, stale).ping()
 
 

@@ -11,7 +11,7 @@ from harness.models.service import ServiceRef
 from harness.services.registry import bind, rebuild
 
 
-@pytest.fixture(scope="module", params=["postgres", "moto", "minio", "http"])
+@pytest.fixture(scope="module", params=["postgres", "moto", "minio", "http", "smtp"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -24,7 +24,9 @@ def test_a_wrong_secret_is_refused(running: Any) -> None:
     if limit and endpoint.options["server"] == "moto":
         pytest.skip(limit)
     wrong = endpoint.model_copy(update={"password": "wrong" * 5})
-    with pytest.raises(Exception, match=r"password authentication failed|SignatureDoesNotMatch"):
+    with pytest.raises(
+        Exception, match=r"password authentication failed|SignatureDoesNotMatch|Authentication credentials invalid"
+    ):
         bind("wrong", running.service.role, running.service.spec, wrong).ping()
 
 
