@@ -12,15 +12,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from harness import runner
+from harness import faults, runner
 from harness.environment import Environment
 from harness.environment.spec import DataSpec
+from harness.models.fault import Fault
 from harness.models.run import RunReport
 from harness.models.service import ServiceEvent
 from harness.runner import Dates, RunEvent, RunRequest
@@ -37,6 +38,7 @@ class RunOptions(TypedDict, total=False):
             `none` (one manual run without a logical date). Without a date: the environment's `dates` of the DAG.
         from_: first calendar date; goes with `to`.
         to: last calendar date, included.
+        moments: exactly these runs, by their logical dates as ISO 8601 timestamps.
         manual: manual runs instead of scheduled ones.
         conf: what `dag_run.conf` holds.
         task: run this task alone; what is before it counts as done.
@@ -52,11 +54,13 @@ class RunOptions(TypedDict, total=False):
         compression: factor by which sensor pokes and timeouts, time triggers and retry delays are shortened; 1 is real
             time, and the default is 60.
         debugger: run the tasks below this process, with its terminal.
+        faults: what is made to go wrong, besides what the blocks around the call ask for (`harness.faults`).
     """
 
     date: str | None
     from_: str | None
     to: str | None
+    moments: tuple[str, ...]
     manual: bool
     conf: Mapping[str, Any] | None
     task: str | None
@@ -71,6 +75,7 @@ class RunOptions(TypedDict, total=False):
     parallelism: int
     compression: float
     debugger: bool
+    faults: Sequence[Fault]
 
 
 class Session(client.Session):
@@ -122,7 +127,7 @@ class Session(client.Session):
 
     def _request(self, dag_id: str, used: Namespace, options: RunOptions) -> RunRequest:
         how: dict[str, Any] = dict(options)
-        dates = {name: how.pop(name) for name in ("date", "from_", "to", "manual") if name in how}
+        dates = {name: how.pop(name) for name in ("date", "from_", "to", "moments", "manual") if name in how}
         spec = self.environment.spec
         return RunRequest(
             dag_id=dag_id,
@@ -137,6 +142,8 @@ class Session(client.Session):
             services=used.refs,
             data=how.pop("data", spec.data),
             dates=Dates.model_validate(dates),
+            faults=(*faults.active(), *how.pop("faults", ())),
+            airflow=spec.airflow,
             **how,
         )
 

@@ -44,6 +44,7 @@ class Surroundings:
         on_trigger: called before a task triggers a DAG, with its id; it makes sure that the DAG is stored.
         debugger: give the task the user's terminal, and open a post-mortem when it raises.
         triggered: (task instance, dag id, run id) of the runs that tasks triggered.
+        sabotage: wraps what executes a task, in the task's process.
     """
 
     dags: Mapping[str, Any]
@@ -52,6 +53,7 @@ class Surroundings:
     on_trigger: Callable[[str], None] = lambda dag_id: None
     debugger: bool = False
     triggered: list[tuple[str, str, str]] = field(default_factory=list)
+    sabotage: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda execute: execute
 
 
 def open_log(path: Path) -> tuple[Any, Any]:
@@ -181,7 +183,7 @@ def _work(dag: Any, around: Surroundings, stack_path: str, terminal: debugging.T
     forkchild.dump_stacks_to(stack_path)
     forkchild.trace_coverage()
     task_runner.parse = lambda what, log: _runtime_instance(dag, what)
-    execute = task_runner._execute_task
+    execute = around.sabotage(task_runner._execute_task)
     if around.debugger:
         execute = debugging.watched(execute)
 

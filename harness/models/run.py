@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.models.base import Frozen
+from harness.models.fault import Fired, WritePoint
 from harness.models.snapshot import Difference
 
 Verdict = Literal["pass", "fail", "error", "empty"]
@@ -65,6 +66,8 @@ class RunResult(Frozen):
     triggered: tuple[RunResult, ...] = ()
     stacks: dict[str, str] = Field(default_factory=dict)
     seconds: float = 0.0
+    writes: tuple[WritePoint, ...] = ()
+    fired: tuple[Fired, ...] = ()
 
     def task(self, name: str) -> TaskResult:
         """Return the task of that name (`load`, `group.load`, `load[3]`); raises KeyError with the names there are."""

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from harness.engines.jars import cache_dir
 from harness.errors import ConfigError
+from harness.faults import ledger
 from harness.models.run import RunResult
 from harness.runner.request import RunEvent, RunRequest
 
@@ -59,19 +60,24 @@ class Controller:
 
     # -- the run
 
-    def _run(self) -> None:
-        request = self._request
+    def open(self, dag_id: str) -> tuple[Any, Any]:
+        """Make the metadata database and find the DAG: as its author wrote it, and as the scheduler sees it."""
+        from harness._compat import dags
+
         self._prepare_environment()
         with self._timed("metadata"):
             self._open_metadata()
         with self._timed("parse"):
             self._library = self._open_library()
-            dag = self._library.find(request.dag_id)
-        self._check_task(dag)
-        from harness._compat import dags
+            dag = self._library.find(dag_id)
+        return dag, dags.scheduler_dag(dag_id)
+
+    def _run(self) -> None:
         from harness.runner import dates
 
-        scheduled = dags.scheduler_dag(request.dag_id)
+        request = self._request
+        dag, scheduled = self.open(request.dag_id)
+        self._check_task(dag)
         self._make_loop()
         if request.resume is not None:
             self._resume(scheduled)
@@ -122,12 +128,18 @@ class Controller:
         from harness._compat import execution_api
         from harness._compat.supervision import Surroundings
         from harness._compat.waits import Pace, hurry_retries
+        from harness.faults.task import Saboteur
         from harness.runner.loop import Loop
 
         pace = Pace(self._request.compression)
         hurry_retries(pace)
         around = Surroundings(
-            self._library.dags, execution_api.client(), pace, self._library.find, debugger=self._request.debugger
+            self._library.dags,
+            execution_api.client(),
+            pace,
+            self._library.find,
+            debugger=self._request.debugger,
+            sabotage=Saboteur(self._request.faults, self._request.folder / ledger.FILE).wrap,
         )
         parallelism = 1 if self._request.debugger else self._request.parallelism
         self._loop = Loop(parallelism, around, self._request.folder, self._say, self._call_back)
@@ -195,7 +207,8 @@ class Controller:
                 f"the run of {child.dag_id} that it triggered failed" for child in children if child.verdict == "fail"
             ]
             result = result.model_copy(update={"verdict": "fail", "reasons": (*result.reasons, *bad)})
-        return result.model_copy(update={"triggered": children})
+        fired = ledger.read(self._request.folder / ledger.FILE, run_id)
+        return result.model_copy(update={"triggered": children, "fired": fired})
 
     def _finish(self, result: RunResult) -> None:
         self._say(

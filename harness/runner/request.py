@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from harness.environment.spec import DagSpec, DataSpec
+from harness.environment.spec import AirflowSpec, DagSpec, DataSpec
 from harness.models.base import Frozen
+from harness.models.fault import Fault
 from harness.models.service import ServiceRef
 
 
@@ -22,12 +23,14 @@ class Dates(Frozen, populate_by_name=True):
         from_: first calendar date; goes with `to`.
         to: last calendar date, included.
         manual: manual runs instead of scheduled ones.
+        moments: exactly these runs, by their logical dates as ISO 8601 timestamps.
     """
 
     date: str | None = None
     from_: Day | None = Field(default=None, alias="from")
     to: Day | None = None
     manual: bool = False
+    moments: tuple[str, ...] = ()
 
 
 class RunRequest(Frozen):
@@ -58,6 +61,8 @@ class RunRequest(Frozen):
         snapshot: compare the stores before and after each run.
         debugger: post-mortem and breakpoints on the caller's terminal.
         sys_path: put in front of the import path.
+        faults: what is made to go wrong.
+        airflow: what `environ` was made of, where faults stand between the tasks and their services.
     """
 
     dag_id: str
@@ -84,6 +89,8 @@ class RunRequest(Frozen):
     snapshot: bool = True
     debugger: bool = False
     sys_path: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    airflow: AirflowSpec | None = None
 
     def spec(self, dag_id: str) -> DagSpec:
         """Return what is declared about a DAG."""
