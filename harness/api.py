@@ -121,11 +121,12 @@ class Session(client.Session):
             RunError: a seed or a snapshot failed.
         """
         with nullcontext(namespace) if namespace else self.namespace() as used:
-            request = self._request(dag_id, used, options)
+            request = self.request(dag_id, used, options)
             report = runner.run(request, client=ForkClient(str(self.fork_server())), on_event=on_event)
             return report.model_copy(update={"services": tuple(self.health())})
 
-    def _request(self, dag_id: str, used: Namespace, options: RunOptions) -> RunRequest:
+    def request(self, dag_id: str, used: Namespace, options: RunOptions) -> RunRequest:
+        """Return what a run in that namespace is asked for, as data that travels; its folder is new."""
         how: dict[str, Any] = dict(options)
         dates = {name: how.pop(name) for name in ("date", "from_", "to", "moments", "manual") if name in how}
         spec = self.environment.spec

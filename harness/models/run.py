@@ -104,6 +104,7 @@ class RunReport(Frozen):
     runs: tuple[RunResult, ...] = ()
     services: tuple[ServiceHealth, ...] = ()
     folder: str | None = None
+    timed_out: bool = False
     seconds: float = 0.0
     timings: dict[str, float] = Field(default_factory=dict)
 

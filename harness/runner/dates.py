@@ -50,6 +50,8 @@ def plan(dag: Any, dates: Dates, declared: DateRange | None, now: datetime | Non
 
 
 def _chosen(dag: Any, dates: Dates, declared: DateRange | None, now: datetime) -> list[Plan]:
+    if dates.moments:
+        return [_exact(dag, datetime.fromisoformat(moment), dates.manual) for moment in dates.moments]
     if dates.date is not None and dates.date.lower() == "none":
         return [Plan(None, None, now, manual=True)]
     if dates.date is not None:

@@ -34,7 +34,7 @@ def run(
     heard = _Heard(on_event)
     request.folder.mkdir(parents=True, exist_ok=True)
     runner = DirectClient() if request.debugger else client
-    outcome = runner.run(TARGET, request.model_dump(mode="json", by_alias=True), heard, options=_options(request))
+    outcome = runner.run(TARGET, request.model_dump(mode="json", by_alias=True), heard, options=child_options(request))
     outcome.raise_error()
     return _report(request, heard, outcome, time.monotonic() - started)
 
@@ -62,7 +62,8 @@ class _Heard:
         self._on_event(event)
 
 
-def _options(request: RunRequest) -> Options:
+def child_options(request: RunRequest) -> Options:
+    """Return the limits and surroundings of the process that runs a request."""
     return Options(
         deadline=request.deadline,
         grace=(8.0, 3.0),
@@ -88,6 +89,7 @@ def _report(request: RunRequest, heard: _Heard, outcome: Outcome, seconds: float
         namespace=request.namespace,
         runs=tuple(runs),
         folder=str(request.folder),
+        timed_out=outcome.cause == "deadline" or "the deadline" in str((outcome.result or {}).get("stopped")),
         seconds=seconds,
         timings=(outcome.result or {}).get("timings", {}),
     )
