@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.api import Session as Session
     from harness.environment import Environment as Environment
+    from harness.expect.objects import expect_objects as expect_objects
+    from harness.expect.tables import expect_table as expect_table
+    from harness.expect.topics import expect_topic as expect_topic
 
-_HOME = {"Environment": "harness.environment", "Session": "harness.api"}
+_HOME = {
+    "Environment": "harness.environment",
+    "Session": "harness.api",
+    "expect_objects": "harness.expect.objects",
+    "expect_table": "harness.expect.tables",
+    "expect_topic": "harness.expect.topics",
+}
 
-__all__ = ["Environment", "Session"]
+__all__ = ["Environment", "Session", "expect_objects", "expect_table", "expect_topic"]
 
 
 def __getattr__(name: str) -> Any:

@@ -31,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--environments", metavar="DIR", help="folder of the environment files")
     group.addoption("--dags", metavar="DIR", help="folder of the DAG files")
+    group.addoption(
+        "--update-expectations",
+        action="store_true",
+        help="store what expect_table, expect_objects and expect_topic find where a test gives no rows",
+    )
     parser.addini("harness_env", "environments to test on when --env is not given", type="args", default=["dev"])
     parser.addini("harness_environments", "folder of the environment files", default="environments")
     parser.addini("harness_dags", "folder of the DAG files", default="dags")
@@ -159,6 +164,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     environment = _load(item.config, spec.params["environment_name"])
     if reason := reason_to_skip(environment, list(item.iter_markers())):
         pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Say whose stored expectations are meant, as long as the test runs."""
+    from harness.expect.stored import shelf_of
+
+    test = item.nodeid.partition("::")[2] or item.name
+    with shelf_of(item.path, test, update=bool(item.config.getoption("--update-expectations"))):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -138,3 +138,16 @@ def test_a_broken_environment_is_one_line(suite: pytest.Pytester, toy_project: P
 def test_dag_bag_holds_the_projects_dags_and_no_others(suite: pytest.Pytester, toy_project: Path) -> None:
     test = "def test_it(dag_bag):\n    assert sorted(dag_bag.dags) == ['greets', 'stumbles']\n"
     run(suite, toy_project, test).assert_outcomes(passed=1)
+
+
+def test_an_expectation_without_rows_is_stored_next_to_its_test(suite: pytest.Pytester, toy_project: Path) -> None:
+    test = "from harness.expect.check import check\ndef test_it():\n    check('sales', None, [{'id': %d}])\n"
+
+    run(suite, toy_project, test % 1).assert_outcomes(failed=1)
+    run(suite, toy_project, test % 1, "--update-expectations").assert_outcomes(passed=1)
+    run(suite, toy_project, test % 1).assert_outcomes(passed=1)
+    result = run(suite, toy_project, test % 2)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*sales: 1 missing, 1 unexpected; found 1 row, expected 1*"])
+    assert (toy_project / "expected" / "test_it" / "test_it" / "sales.json").exists()
