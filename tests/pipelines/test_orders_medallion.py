@@ -11,15 +11,16 @@ from deltalake import DeltaTable
 from environments.seeds.orders_medallion import put_rates
 from environments.sources.orders import RATES, VOLUMES, OrderSource
 from environments.sources.orders_oracle import Expected, expected, outcome
+from harness import expect_table
 from harness.state import diff, snapshot
 from jobs.medallion.contract import Layout, landing_key
-from jobs.medallion.publish import read_gold, read_published
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("postgres", "s3", "kafka", "spark")]
 
 DAG = "orders_medallion"
 DAY_1, DAY_2, DAY_3 = date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)
 TASKS = ["produce", "bronze", "silver", "gold", "publish", "audit"]
+COLUMNS = ["event_date", "country", "orders", "revenue_eur"]
 ALL_GREEN = dict.fromkeys(TASKS, "success")
 
 
@@ -53,8 +54,9 @@ class Stores:
         assert len(places) == len(self.table(self.layout.bronze, "kafka_partition")) == wanted.records
         assert reasons == wanted.quarantined
         assert self.silver() == wanted.silver
-        assert read_gold(self.layout, self.s3.storage_options()) == wanted.gold
-        assert read_published(self.postgres.client_for("warehouse")) == wanted.gold
+        revenue = [(*key, *value) for key, value in wanted.gold.items()]
+        expect_table(self.s3, "lake/gold/daily_revenue", revenue, columns=COLUMNS, key=COLUMNS[:2])
+        expect_table(self.postgres, "warehouse.public.daily_revenue", revenue, columns=COLUMNS)
 
 
 @pytest.fixture
