@@ -120,6 +120,19 @@ class Scheduler:
         """Resume deferred tasks whose trigger did not fire in time, so that they fail."""
         self._runner.check_trigger_timeouts()
 
+    def lose(self, ti: Any, error: str) -> None:
+        """Record a try whose process died with tries left, as the scheduler does when an executor reports it.
+
+        The Task SDK's supervisor leaves that to the executor; a task on its last try it fails itself.
+        """
+        with create_session() as session:
+            found = session.get(TaskInstance, ti.id)
+            if found is None or found.state not in (TaskInstanceState.QUEUED, TaskInstanceState.RUNNING):
+                return
+            dag = self._runner.scheduler_dag_bag.get_dag_for_run(dag_run=found.dag_run, session=session)
+            found.task = dag.get_task(found.task_id)
+            found.handle_failure(error=error, session=session)
+
     def stalled(self) -> list[str]:
         """Say for each task that never started what Airflow says it waits for."""
         from airflow.ti_deps.dep_context import DepContext

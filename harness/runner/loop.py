@@ -176,11 +176,13 @@ class Loop:
         if isinstance(one.process, TriggerTry):
             return
         self._adopt_triggered(one)
+        if crash := one.process.crash_in_words():
+            self._scheduler.lose(one.ti, crash)
         state = records.read_task_state(one.ti)
         attempt = one.attempt
         error = None
         if state in ("failed", "up_for_retry"):
-            error = one.process.crash_in_words() or tasklog.last_error(attempt.log)
+            error = crash or tasklog.last_error(attempt.log)
             key = (attempt.dag_id, attempt.run_id, attempt.task_id, attempt.map_index, attempt.number)
             self.errors[key] = error or "it gave no error"
         self._tell(attempt, state or "none", time.monotonic() - one.since, error or "")

@@ -31,7 +31,7 @@ def test_task_that_is_killed_says_by_what(run_dag, marks):
 def test_fault_of_the_first_try_leaves_the_second_alone(run_dag, marks):
     with faults.kill("second", after=True):
         report = run_dag("marks")
-    assert report.passed
+    assert report.passed, report.reasons
     assert [one.state for one in report.runs[0].task("second").tries] == ["failed", "success"]
     assert marks() == ["first", "second 1", "second 1"]
 
