@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from harness.expect.objects import expect_objects as expect_objects
     from harness.expect.tables import expect_table as expect_table
     from harness.expect.topics import expect_topic as expect_topic
+    from harness.proofs import prove as prove
 
 _HOME = {
     "Environment": "harness.environment",
@@ -18,9 +19,10 @@ _HOME = {
     "expect_objects": "harness.expect.objects",
     "expect_table": "harness.expect.tables",
     "expect_topic": "harness.expect.topics",
+    "prove": "harness.proofs",
 }
 
-__all__ = ["Environment", "Session", "expect_objects", "expect_table", "expect_topic"]
+__all__ = ["Environment", "Session", "expect_objects", "expect_table", "expect_topic", "prove"]
 
 
 def __getattr__(name: str) -> Any:

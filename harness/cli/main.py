@@ -47,6 +47,7 @@ COMMANDS = {
     "images": Command("harness.cli.images:app", "List the images of the container engine, and build them."),
     "check": Command("harness.cli.check:check", "Judge DAG files before they run: what is wrong, where, what to do."),
     "run": Command("harness.cli.run:run", "Run a DAG on an environment, and judge it."),
+    "prove": Command("harness.cli.prove:prove", "Decide by experiment whether DAGs are safe to operate."),
     "evidence": Command("harness.cli.evidence:app", "Verify evidence files, and merge those of a matrix."),
 }
 

@@ -1,0 +1,178 @@
+"""Decides whether a claim holds, by comparing what scenarios left; says what differs in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from harness.models.proof import Claim, Empties, Ends, Equals, Fails, Hides, Keeps, Must, Scenario, Step
+from harness.models.run import RunReport, RunResult
+from harness.models.snapshot import Dataset
+from harness.proofs.lab import Lab, Left
+from harness.proofs.leaks import find_leaks
+from harness.state import Snapshot, diff, in_words
+
+#: differences told for one claim; the first ones show what is wrong, the rest is noise
+TOLD = 8
+
+
+class Unfit(Exception):
+    """The DAG cannot be experimented with: a plain run of it does not pass."""
+
+
+class NeverFired(Exception):
+    """The fault of a scenario did not take place, so nothing was shown."""
+
+
+def judge(lab: Lab, claim: Claim) -> list[str]:
+    """Carry the claim's scenario out and return what contradicts it, a sentence each; none when it holds.
+
+    Raises:
+        Unfit: a reference, which has no fault in it, does not pass by itself.
+        NeverFired: a fault of the scenario did not take place.
+        Expired: the proof's time is over.
+    """
+    references = _references(claim)
+    for reference in references:
+        _must_pass(lab, reference)
+    left = lab.carry_out(claim.scenario)
+    found: list[str] = []
+    for length in range(1, len(claim.scenario) + 1):
+        _must_have_fired(lab, claim.scenario[:length])
+        found += _unexpected_failure(lab, claim, claim.scenario[:length])
+    if not found:
+        found = [sentence for must in claim.must for sentence in _judge(lab, claim, must, left)]
+    return found[:TOLD] + ([f"and {len(found) - TOLD} more"] if len(found) > TOLD else [])
+
+
+def _references(claim: Claim) -> list[Scenario]:
+    found: list[Scenario] = []
+    for must in claim.must:
+        if isinstance(must, Equals):
+            found += must.references
+        elif isinstance(must, Keeps):
+            found.append(must.reference)
+    return found
+
+
+def _must_pass(lab: Lab, reference: Scenario) -> None:
+    for length in range(1, len(reference) + 1):
+        report = lab.carry_out(reference[:length]).report
+        if not report.passed:
+            words = reference[length - 1].in_words()
+            raise Unfit(f"the plain scenario does not pass by itself ({words}): {'; '.join(report.reasons[:3])}")
+
+
+def _unexpected_failure(lab: Lab, claim: Claim, scenario: Scenario) -> list[str]:
+    """A step without a fault must pass, unless the claim is about how the last one ends."""
+    last = scenario == claim.scenario and any(isinstance(must, Fails | Ends | Empties) for must in claim.must)
+    report = lab.carry_out(scenario).report
+    if last or _disturbed(scenario[-1]) or report.passed:
+        return []
+    return [f"'{scenario[-1].in_words()}' fails: {reason}" for reason in report.reasons[:3]]
+
+
+def _must_have_fired(lab: Lab, scenario: Scenario) -> None:
+    if not _disturbed(scenario[-1]):
+        return
+    report = lab.carry_out(scenario).report
+    if not any(run.fired for run in _runs(report)):
+        raise NeverFired(scenario[-1].in_words())
+
+
+def _disturbed(step: Step) -> bool:
+    return any(fault.type in ("task", "outage") for fault in step.faults)
+
+
+def _judge(lab: Lab, claim: Claim, must: Must, left: Left) -> list[str]:
+    match must:
+        case Equals():
+            return _equals(lab, must, left)
+        case Keeps():
+            return _keeps(lab.carry_out(must.reference).outputs, left.outputs)
+        case Fails():
+            return _fails(must, left.report)
+        case Ends():
+            return [f"the run does not end: {why}" for why in left.report.reasons] if left.report.timed_out else []
+        case Empties():
+            return _empties(must, left.report)
+        case Hides():
+            return find_leaks(left.report, lab.namespace_after(claim.scenario), left.everything, lab.planted)
+
+
+# -- outputs
+
+
+def _equals(lab: Lab, must: Equals, left: Left) -> list[str]:
+    """Each unit of the output is as one of the references has it; the differences are to the nearest one."""
+    wanted = [lab.carry_out(reference).outputs for reference in must.references]
+    names = {_unit(lab, dataset) for snapshot in [left.outputs, *wanted] for dataset in snapshot}
+    found = []
+    for name in sorted(names):
+        mine = _part(lab, left.outputs, name)
+        compared = [[one for one in diff(_part(lab, other, name), mine) if not _nothing(one)] for other in wanted]
+        if all(compared):
+            nearest = min(compared, key=lambda differences: sum(one.added + one.removed for one in differences))
+            half = f"{name} is neither as before nor as after: " if len(wanted) > 1 else ""
+            found += [half + in_words(one) for one in nearest]
+    return found
+
+
+def _nothing(difference: object) -> bool:
+    """Tell whether a difference is only that an empty dataset is there or not: it holds no data."""
+    return (
+        getattr(difference, "change", "") != "changed"
+        and not getattr(difference, "added", 0)
+        and not getattr(difference, "removed", 0)
+    )
+
+
+def _part(lab: Lab, snapshot: Snapshot, unit: str) -> Snapshot:
+    return Snapshot(datasets=tuple(one for one in snapshot if _unit(lab, one) == unit))
+
+
+def _unit(lab: Lab, dataset: Dataset) -> str:
+    """Return what a dataset is published with: the declared output, else itself, or the folder of an object."""
+    for pattern in lab.spec.outputs.get(dataset.service, ()):
+        if dataset.name.startswith(pattern) if pattern.endswith("/") else fnmatchcase(dataset.name, pattern):
+            return f"{dataset.service}: {pattern}"
+    if dataset.kind == "object" and "/" in dataset.name:
+        return f"{dataset.service}: {dataset.name.rpartition('/')[0]}/"
+    return f"{dataset.service}: {dataset.name}"
+
+
+def _keeps(before: Snapshot, after: Snapshot) -> list[str]:
+    """Return what of `before` is gone; what was added does not matter here."""
+    lost = []
+    for difference in diff(before, after):
+        if difference.removed:
+            lost.append(in_words(difference.model_copy(update={"added": 0, "first_added": None})))
+    return lost
+
+
+# -- runs
+
+
+def _runs(report: RunReport) -> Iterable[RunResult]:
+    for run in report.runs:
+        yield run
+        yield from run.triggered
+
+
+def _fails(must: Fails, report: RunReport) -> list[str]:
+    runs = list(_runs(report))
+    if any(run.airflow_state == "failed" for run in runs):
+        return []
+    states = ", ".join(f"{name} {state}" for name, state in runs[-1].states.items()) if runs else "no run"
+    return [f"Airflow calls the run a success although {must.task} failed: {states}"]
+
+
+def _empties(must: Empties, report: RunReport) -> list[str]:
+    if must.outcome is None or not report.runs:
+        return []
+    run = report.runs[-1]
+    without_failure = "skip" if "skipped" in run.states.values() else "empty"
+    seen = without_failure if run.airflow_state == "success" else "fail"
+    if seen == must.outcome:
+        return []
+    return [f"a run without input is declared to {must.outcome}, and it ended as {seen}: {'; '.join(report.reasons)}"]

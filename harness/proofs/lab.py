@@ -1,0 +1,232 @@
+"""Carries out scenarios of one DAG, each in a namespace of its own, and remembers what every one of them left."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.environment.spec import DagSpec
+from harness.errors import RunError
+from harness.models.proof import Scenario, Step
+from harness.models.run import RunReport
+from harness.runner.request import Dates
+from harness.runner.survey import Survey, survey
+from harness.session.forkclient import ForkClient
+from harness.state import Snapshot, snapshot
+
+if TYPE_CHECKING:
+    from harness.api import RunOptions, Session
+    from harness.session.client import Namespace
+
+#: how many logical dates experiments use at most; the smallest number that has a first, a middle and a last
+DATES = 3
+
+#: namespaces that stay open after their scenario, so that a longer one can go on from there
+OPEN = 3
+
+#: by which waits are shortened: ten hours of a sensor's patience are a minute
+COMPRESSION = 600.0
+
+#: seconds that a disturbed run, or one without input, may take besides what its work takes
+PATIENCE = 60.0
+
+
+class Expired(RunError):
+    """The time for a proof is over before it was decided."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Left:
+    """What one step of a scenario left.
+
+    Args:
+        report: of its runs.
+        outputs: what the DAG publishes, after the step.
+        everything: all content of the stores.
+    """
+
+    report: RunReport
+    outputs: Snapshot
+    everything: Snapshot
+
+
+class Lab:
+    """Where a DAG is experimented with.
+
+    Args:
+        session: an open session; its services are used in fresh namespaces.
+        dag_id: the DAG.
+        run_deadline: seconds for each step's runs.
+        on_step: called before each step, with the number of steps that were carried out so far.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        dag_id: str,
+        *,
+        run_deadline: float = 600.0,
+        on_step: Callable[[Step, int], None] = lambda step, done: None,
+    ) -> None:
+        self.session = session
+        self.dag_id = dag_id
+        self.spec: DagSpec = session.environment.spec.dags.get(dag_id, DagSpec())
+        self.runs = 0
+        self.until: float | None = None
+        self.run_deadline = run_deadline
+        self.planted = {name: f"planted-{secrets.token_hex(12)}" for name in _sensitive_variables(session)}
+        self.on_step = on_step
+        self._left: dict[Scenario, Left] = {}
+        self._open: OrderedDict[Scenario, _Trial] = OrderedDict()
+        self._survey: Survey | None = None
+        self._slowest = 0.0
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._open:
+            self._close(next(iter(self._open)))
+
+    @property
+    def about(self) -> Survey:
+        """What the DAG is; found out once."""
+        if self._survey is None:
+            with self.session.namespace() as used:
+                request = self.session.request(self.dag_id, used, {})
+                self._survey = survey(request, DATES, ForkClient(str(self.session.fork_server())))
+        return self._survey
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """The logical dates that experiments use, in order."""
+        return self.about.moments
+
+    def carry_out(self, scenario: Scenario) -> Left:
+        """Do all steps in a fresh namespace and return what the last one left; a scenario is done once.
+
+        Raises:
+            Expired: the proof's time is over.
+            RunError: a seed or a snapshot failed.
+        """
+        if scenario not in self._left:
+            trial, todo = self._begin(scenario)
+            try:
+                while todo:
+                    step, *todo = todo
+                    left = self._do(trial, step)
+                    self._left[trial.done] = left
+            except BaseException:
+                self._shut(trial)
+                raise
+            self._keep(trial)
+        return self._left[scenario]
+
+    def namespace_after(self, scenario: Scenario) -> Namespace:
+        """Return a namespace in which exactly this scenario was carried out, for a closer look."""
+        self.carry_out(scenario)
+        if scenario not in self._open:
+            del self._left[scenario]
+            self.carry_out(scenario)
+        return self._open[scenario].namespace
+
+    def patience(self, step: Step) -> float:
+        """Return how many seconds a step may take now."""
+        limit = self.run_deadline
+        if self._slowest and (step.faults or not step.inputs):
+            limit = min(limit, PATIENCE + 4 * self._slowest)
+        if self.until is None:
+            return limit
+        rest = self.until - time.monotonic()
+        if rest <= 0:
+            raise Expired("the time for this proof is over")
+        return min(limit, max(rest, 1.0))
+
+    # -- trials
+
+    def _begin(self, scenario: Scenario) -> tuple[_Trial, list[Step]]:
+        """Find the open trial that came furthest on this way, or open one."""
+        for length in range(len(scenario) - 1, 0, -1):
+            if trial := self._open.pop(scenario[:length], None):
+                return trial, list(scenario[length:])
+        return _Trial(self.session.open_namespace()), list(scenario)
+
+    def _keep(self, trial: _Trial) -> None:
+        if previous := self._open.pop(trial.done, None):
+            self._shut(previous)
+        self._open[trial.done] = trial
+        while len(self._open) > OPEN:
+            self._close(next(iter(self._open)))
+
+    def _close(self, scenario: Scenario) -> None:
+        self._shut(self._open.pop(scenario))
+
+    def _shut(self, trial: _Trial) -> None:
+        for service in trial.namespace.services.values():
+            service.release()
+        self.session.close_namespace(trial.namespace.name)
+
+    def _do(self, trial: _Trial, step: Step) -> Left:
+        self.on_step(step, self.runs)
+        self.runs += 1
+        limit = self.patience(step)
+        options: RunOptions = {
+            "moments": step.dates,
+            "inputs": (Dates(moments=step.inputs),) if step.inputs else (),
+            "data": self._data(step),
+            "together": step.together,
+            "snapshot": False,
+            "deadline": limit,
+            "compression": COMPRESSION,
+            "faults": step.faults,
+        }
+        if step.together:
+            options["parallelism"] = 2 * len(step.dates)
+        if step.again or step.clear:
+            options["resume"] = trial.folders[step.dates]
+            options["clear"] = step.clear
+        report = self.session.run(self.dag_id, namespace=self._with_planted(trial.namespace), **options)
+        if report.timed_out and self.until is not None and time.monotonic() > self.until:
+            raise Expired("the time for this proof is over")
+        if report.passed and not step.faults:
+            self._slowest = max(self._slowest, report.seconds)
+        # a re-run goes on with the metadata of the run that it re-runs
+        trial.folders.setdefault(step.dates, Path(report.folder or ""))
+        if not (step.again or step.clear):
+            trial.folders[step.dates] = Path(report.folder or "")
+        trial.done += (step,)
+        everything = snapshot(trial.namespace.services, volatile=self.spec.volatile)
+        return Left(report, everything.only(self.spec), everything)
+
+    def _data(self, step: Step) -> Any:
+        data = self.session.environment.spec.data
+        return data.model_copy(update={"seed": data.seed + step.variation})
+
+    def _with_planted(self, namespace: Namespace) -> Namespace:
+        planted = {f"AIRFLOW_VAR_{name.upper()}": value for name, value in self.planted.items()}
+        return dataclasses.replace(namespace, environ={**namespace.environ, **planted})
+
+
+@dataclasses.dataclass
+class _Trial:
+    """A namespace in which a scenario is under way."""
+
+    namespace: Namespace
+    done: Scenario = ()
+    folders: dict[tuple[str, ...], Path] = dataclasses.field(default_factory=dict)
+
+
+def _sensitive_variables(session: Session) -> list[str]:
+    """Name the variables whose name says that they hold a secret, by the words that Airflow's own masker goes by."""
+    words = ("secret", "token", "password", "passwd", "passphrase", "api_key", "apikey", "private_key", "access_key")
+    variables = session.environment.spec.airflow.variables
+    return [
+        name
+        for name, value in variables.items()
+        if isinstance(value, str) and any(word in name.lower() for word in words)
+    ]

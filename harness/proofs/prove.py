@@ -1,0 +1,146 @@
+"""Decides properties of DAGs, one after the other, and makes a report of what was found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from harness.errors import ConfigError
+from harness.models.proof import Claim, DagProofs, ProofEvent, ProofResult, ProveReport, Step
+from harness.proofs import registry
+from harness.proofs.judge import NeverFired, Unfit, judge
+from harness.proofs.lab import Expired, Lab
+from harness.proofs.registry import PROPERTIES, Proof, Undecidable
+from harness.proofs.reproduce import as_test, command
+
+if TYPE_CHECKING:
+    from harness.api import Session
+
+
+OnEvent = Callable[[ProofEvent], None]
+
+
+def prove(
+    session: Session,
+    dag_ids: Sequence[str],
+    properties: Sequence[str] = (),
+    *,
+    deadline: float | None = None,
+    on_event: OnEvent = lambda event: None,
+) -> ProveReport:
+    """Decide properties of DAGs by running them.
+
+    Args:
+        session: an open session on the services to use; every scenario has a namespace of its own there.
+        dag_ids: which DAGs of the session's folder.
+        properties: which properties; by default all.
+        deadline: seconds for each proof; by default its own.
+        on_event: takes each step.
+
+    Raises:
+        ConfigError: there is no such DAG or property, or the environment's services belong to somebody else.
+        NothingChecked: the folder has no DAG file.
+    """
+    refuse_foreign_services(session)
+    chosen = [registry.find(name) for name in properties or PROPERTIES]
+    chosen.sort(key=lambda one: PROPERTIES.index(one.id))
+    began = time.monotonic()
+    dags = []
+    for dag_id in dag_ids:
+        with Lab(session, dag_id) as lab:
+            lab.about  # noqa: B018 - a DAG that is not there is told before anything is run
+            dags.append(DagProofs(dag_id=dag_id, proofs=tuple(_decide_all(lab, chosen, deadline, on_event))))
+    reasons = tuple(_reasons(dags))
+    return ProveReport(
+        verdict="fail" if reasons else "pass",
+        reasons=reasons,
+        environment=session.environment.name,
+        dags=tuple(dags),
+        seconds=time.monotonic() - began,
+    )
+
+
+def refuse_foreign_services(session: Session) -> None:
+    """Proofs break things on purpose: they refuse to where the harness did not start what would break."""
+    foreign = [name for name, one in session.environment.spec.services.items() if one.engine == "external"]
+    if foreign:
+        raise ConfigError(
+            f"{session.environment.name} is not a place for proofs: {', '.join(foreign)} is external",
+            hint="prove in an environment whose services are embedded or containers",
+        )
+
+
+def _reasons(dags: Sequence[DagProofs]) -> Iterator[str]:
+    """Only what holds, and what is skipped by declaration, lets the report pass."""
+    for dag in dags:
+        for one in dag.proofs:
+            if one.outcome in ("refuted", "undecided"):
+                yield f"{dag.dag_id}: {one.property} is {one.outcome}: {one.reason}"
+
+
+def _decide_all(lab: Lab, proofs: Sequence[Proof], deadline: float | None, on_event: OnEvent) -> Iterator[ProofResult]:
+    for one in proofs:
+        began, runs = time.monotonic(), lab.runs
+        lab.on_step = _teller(lab.dag_id, one.id, on_event)
+        reason = lab.spec.proofs.skip.get(one.id)  # type: ignore[call-overload]
+        if reason is not None:
+            result = ProofResult(property=one.id, outcome="skipped", reason=reason)
+        else:
+            lab.until = began + (deadline or one.deadline)
+            result = _decide(lab, one)
+        result = result.model_copy(update={"seconds": time.monotonic() - began, "runs": lab.runs - runs})
+        on_event(
+            ProofEvent(dag_id=lab.dag_id, property=one.id, detail=result.reason, outcome=result.outcome, runs=lab.runs)
+        )
+        yield result
+
+
+def _teller(dag_id: str, name: str, on_event: OnEvent) -> Callable[[Step, int], None]:
+    return lambda step, done: on_event(ProofEvent(dag_id=dag_id, property=name, detail=step.in_words(), runs=done))
+
+
+def _decide(lab: Lab, one: Proof) -> ProofResult:
+    held, passed_over = 0, 0
+    try:
+        for claim in one.claims(lab):
+            try:
+                differences = judge(lab, claim)
+            except NeverFired:
+                passed_over += 1
+                continue
+            if differences:
+                return _refuted(lab, one, claim, differences, held + 1)
+            held += 1
+    except Undecidable as error:
+        return ProofResult(property=one.id, outcome="undecided", reason=str(error), checked=held)
+    except Unfit as error:
+        return ProofResult(property=one.id, outcome="undecided", reason=str(error), checked=held)
+    except Expired as error:
+        reason = f"{error}; what was decided until then holds: {held} {_scenarios(held)}"
+        return ProofResult(property=one.id, outcome="undecided", reason=reason, checked=held)
+    if not held:
+        reason = "nothing could be decided: no fault of its scenarios took place"
+        return ProofResult(property=one.id, outcome="undecided", reason=reason)
+    beside = f", {passed_over} passed over because their fault never took place" if passed_over else ""
+    return ProofResult(
+        property=one.id, outcome="holds", reason=f"{one.says}: {held} {_scenarios(held)}{beside}", checked=held
+    )
+
+
+def _scenarios(number: int) -> str:
+    return "scenario" if number == 1 else "scenarios"
+
+
+def _refuted(lab: Lab, one: Proof, claim: Claim, differences: list[str], checked: int) -> ProofResult:
+    return ProofResult(
+        property=one.id,
+        outcome="refuted",
+        reason=claim.because,
+        scenario=tuple(step.in_words() for step in claim.scenario),
+        differences=tuple(differences),
+        claim=claim,
+        reproduce=command(lab, one.id),
+        test=as_test(lab.dag_id, one.id, claim),
+        checked=checked,
+    )

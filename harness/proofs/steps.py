@@ -1,0 +1,53 @@
+"""The steps that scenarios are made of, and the scenarios that several proofs compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.models.fault import Fault, TaskFault
+from harness.models.proof import Scenario, Step
+from harness.proofs.lab import Lab
+from harness.proofs.registry import Undecidable
+
+
+def in_order(dates: Iterable[str]) -> Scenario:
+    """Run the dates one after the other, each on its own input, which comes just before."""
+    return tuple(Step(dates=(date,), inputs=(date,)) for date in dates)
+
+
+def prepared(dates: Iterable[str], inputs: Iterable[str]) -> Scenario:
+    """Run the dates one after the other, with all inputs in place from the start."""
+    first, *rest = dates
+    return (Step(dates=(first,), inputs=tuple(inputs)), *(Step(dates=(date,)) for date in rest))
+
+
+def again(date: str) -> Step:
+    """Run a date anew, on the input that is there."""
+    return Step(dates=(date,))
+
+
+def disturbed(date: str, *faults: Fault, inputs: tuple[str, ...] = ()) -> Step:
+    """Run a date while something goes wrong."""
+    return Step(dates=(date,), inputs=inputs, faults=faults)
+
+
+def repaired(date: str) -> Step:
+    """Run what failed on a date again, and all after it."""
+    return Step(dates=(date,), again=True)
+
+
+def failing(task: str) -> TaskFault:
+    """Let a task fail after its work, on every try: what it did is done, and Airflow does not know."""
+    return TaskFault(task=task, attempt=None, moment="after")
+
+
+def tasks(lab: Lab) -> list[str]:
+    """Return the tasks that may fail: in topological order, without those declared to be allowed to."""
+    return [task.task_id for task in lab.about.tasks if task.task_id not in lab.spec.expect]
+
+
+def two_dates(lab: Lab) -> tuple[str, str]:
+    """Return the first two dates; a DAG with one date only cannot show this."""
+    if len(lab.dates) < 2:
+        raise Undecidable("it has one date only; declare more under 'dates' in the environment")
+    return lab.dates[0], lab.dates[1]
