@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness._compat.metadata import BUNDLE
+from harness.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,24 @@ def parse(path: Path, folder: Path) -> Parsed:
 
 
 def store(dag: Any) -> None:
-    """Serialize one DAG into the metadata database, not paused, so that the scheduler takes its runs."""
+    """Serialize one DAG into the metadata database, not paused, so that the scheduler takes its runs.
+
+    Raises:
+        ConfigError: it cannot be serialized.
+    """
     from airflow.dag_processing.collection import update_dag_parsing_results_in_db
+    from airflow.exceptions import SerializationError
     from airflow.models.dag import DagModel
     from airflow.serialization.serialized_objects import LazyDeserializedDAG
     from airflow.utils.session import create_session
     from sqlalchemy import update
 
     with create_session() as session:
-        serialized = LazyDeserializedDAG.from_dag(dag)
+        try:
+            serialized = LazyDeserializedDAG.from_dag(dag)
+        except SerializationError as error:
+            hint = "Airflow would show an import error; a class of the project's must come from a plugin"
+            raise ConfigError(str(error), path=dag.fileloc, hint=hint) from error
         update_dag_parsing_results_in_db(BUNDLE, None, [serialized], {}, None, set(), session=session)
         session.flush()
         session.execute(update(DagModel).where(DagModel.dag_id == dag.dag_id).values(is_paused=False))

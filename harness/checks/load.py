@@ -39,7 +39,7 @@ class Loader:
     """Loads files through one fork server.
 
     Args:
-        roots: folders that modules are imported from.
+        roots: folders that modules are imported from; the last is the project's.
         environ: variables on top of this process's, such as an environment's connections.
         folder: for logs; a temporary one that goes with the server when None.
     """
@@ -106,6 +106,7 @@ class Loader:
             "paths": [str(Path(path).resolve()) for path in paths],
             "names": list(paths),
             "roots": self.roots,
+            "project": self.roots[-1],
             "quiet": [str(self.folder)],
             "seconds": seconds,
             "stack_file": str(stacks),

@@ -21,9 +21,12 @@ def load(payload: dict[str, Any], emit: Emit) -> None:
     Before each file `{"at": path}` is sent, after it `{"loaded": {...}}`: whoever listens knows which file a crash was.
 
     Args:
-        payload: `paths` (absolute), `names` (as they are shown), `roots` and `quiet` (folders), `seconds` (for each
-            file), and `stack_file`.
+        payload: `paths` (absolute), `names` (as they are shown), `roots`, `project` and `quiet` (folders), `seconds`
+            (for each file), and `stack_file`.
     """
+    from harness._compat.plugins import use_plugins
+
+    use_plugins(Path(payload["project"]))
     recorder = Recorder([Path(root) for root in payload["roots"]], [Path(folder) for folder in payload["quiet"]])
     recorder.install()
     sys.argv[:] = ["airflow"]

@@ -63,8 +63,10 @@ class Controller:
     def open(self, dag_id: str) -> tuple[Any, Any]:
         """Make the metadata database and find the DAG: as its author wrote it, and as the scheduler sees it."""
         from harness._compat import dags
+        from harness._compat.plugins import use_plugins
 
         self._prepare_environment()
+        use_plugins(self._request.project)
         with self._timed("metadata"):
             self._open_metadata()
         with self._timed("parse"):
