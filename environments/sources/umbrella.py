@@ -9,8 +9,9 @@ what                  which stores `i` of n, or cities `c` of 12                
 row sent twice        i % 20 == 7                                               n/20
 units missing         i % 20 == 13                                              n/20
 temperature missing   c == 11: its thermometer is broken, its stores have none  n/12 of the stores
-closed                all, on 6 January: no sales                               -
-outage                the weather service, on 9 January: status 503             -
+closed                all, on 2026-01-06: no sales                              -
+outage                the new ERP's last page, on 2026-01-08: status 503        -
+outage                the weather service, on 2026-01-09: status 503            -
 ====================  ========================================================  =======================
 
 A request says by the header `X-Volume` which company it means: all of them are served by the same application.
@@ -34,6 +35,7 @@ from starlette.routing import Route
 VOLUMES = {"dev": 60, "test": 600, "acc": 6_000}
 CITIES = 12
 SWITCH = date(2026, 1, 2)
+CLOSED, NO_SALES, NO_WEATHER = date(2026, 1, 6), date(2026, 1, 8), date(2026, 1, 9)
 PAGE = 50
 
 
@@ -67,7 +69,7 @@ class UmbrellaSource:
 
     def sales(self, day: date) -> Iterator[Sold]:
         """Yield the rows in the order of the tills; rain sells umbrellas, and so does cold."""
-        if (day.month, day.day) == (1, 6):
+        if day == CLOSED:
             return
         for i in range(self.stores):
             city = i % CITIES
@@ -113,7 +115,7 @@ def _asked(request: Request) -> tuple[UmbrellaSource, date]:
 async def weather(request: Request) -> JSONResponse:
     """Answer `/weather?date=`."""
     source, day = _asked(request)
-    if (day.month, day.day) == (1, 9):
+    if day == NO_WEATHER:
         raise HTTPException(503, "no weather today")
     return JSONResponse(source.weather(day))
 
@@ -134,7 +136,10 @@ async def new_sales(request: Request) -> JSONResponse:
     page = int(request.query_params.get("page", "1"))
     rows = list(source.sales(day))
     items = [new_item(row) for row in rows[(page - 1) * PAGE : page * PAGE]]
-    return JSONResponse({"items": items, "next": page + 1 if page * PAGE < len(rows) else None})
+    following = page + 1 if page * PAGE < len(rows) else None
+    if day == NO_SALES and following is None:
+        raise HTTPException(503, "the export is still running")
+    return JSONResponse({"items": items, "next": following})
 
 
 app = Starlette(
