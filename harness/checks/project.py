@@ -58,11 +58,13 @@ class Project:
         roots: folders that modules are imported from: the DAG folders, and the project itself.
         facts: what is known of each DAG file, by path.
         helpers: modules of the project that DAG files use, by name.
+        inputs: what each DAG file was seen to depend on while it was loaded, absolute, by path.
     """
 
     roots: tuple[Path, ...] = ()
     facts: dict[str, FileFacts] = field(default_factory=dict)
     helpers: dict[str, SourceFile] = field(default_factory=dict)
+    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def follow(self) -> None:
         """Read the project's own modules that the DAG files use, and mark what runs in them and when."""

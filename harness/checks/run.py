@@ -108,6 +108,7 @@ def examine(request: Request, judge: Judge, progress: Progress = quiet) -> Proje
     for problem in found.problems:
         known[problem.path] = judge.of_file(problem.path, None, problem)
     project.facts = {path: known[path] for path in sorted(known)}
+    project.inputs = {path: tuple(cache.entries[path].inputs) for path in every if path in cache.entries}
     project.follow()
     return project
 

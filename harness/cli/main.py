@@ -48,6 +48,7 @@ COMMANDS = {
     "check": Command("harness.cli.check:check", "Judge DAG files before they run: what is wrong, where, what to do."),
     "run": Command("harness.cli.run:run", "Run a DAG on an environment, and judge it."),
     "prove": Command("harness.cli.prove:prove", "Decide by experiment whether DAGs are safe to operate."),
+    "diff": Command("harness.cli.diff:diff", "Compare two environments in what DAGs find there."),
     "evidence": Command("harness.cli.evidence:app", "Verify evidence files, and merge those of a matrix."),
 }
 
