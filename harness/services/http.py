@@ -30,6 +30,8 @@ class Http(Service[HttpSpec]):
     def url(self, app: str | None = None) -> str:
         """Return the address of an application, or the server's; raises ConfigError for one that is not declared."""
         root = f"{self.endpoint.options.get('scheme', 'http')}://{self.endpoint.address}"
+        if self.slice.prefix:
+            root += f"/~{self.slice.prefix}"
         if app is None:
             return root
         if app not in self.spec.apps:
@@ -49,7 +51,7 @@ class Http(Service[HttpSpec]):
             raise Unreachable(f"{answer.request.url} answered {answer.status_code}", role=self.name)
 
     def open(self, prefix: str) -> Slice:
-        """Return a slice with the same applications: they are shared (see the engine's fidelity)."""
+        """Return a slice with the same applications, which are told by `root_path` who asks."""
         return Slice(prefix=prefix, names=self.whole().names)
 
     def close(self) -> None:

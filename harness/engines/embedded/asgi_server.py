@@ -26,7 +26,11 @@ READY = "/-/ready"
 
 
 class Dispatcher:
-    """Gives `/NAME/...` to the application of that name, as the ASGI specification mounts one (`root_path`)."""
+    """Gives `/NAME/...` to the application of that name, as the ASGI specification mounts one (`root_path`).
+
+    A namespace asks for `/~NAMESPACE/NAME/...`. An application that keeps state can keep it by `root_path`, and so for
+    each namespace.
+    """
 
     def __init__(self, apps: dict[str, App]) -> None:
         self.apps = apps
@@ -35,11 +39,13 @@ class Dispatcher:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        name = scope["path"].split("/", 2)[1]
-        if scope["path"] == READY:
+        front, path = _namespace(scope["path"])
+        name = path.split("/", 2)[1]
+        if path == READY:
             await _answer(send, 200, "ready")
         elif name in self.apps:
-            await self.apps[name]({**scope, "root_path": f"{scope.get('root_path', '')}/{name}"}, receive, send)
+            root = f"{scope.get('root_path', '')}{front}/{name}"
+            await self.apps[name]({**scope, "root_path": root}, receive, send)
         elif scope["type"] == "http":
             await _answer(send, 404, f"no application {name!r}; there are: {', '.join(self.apps)}")
         else:
@@ -83,6 +89,14 @@ class Life:
             return None
         answer = hearing.result()
         return str(answer.get("message", "it failed")) if answer["type"].endswith(".failed") else None
+
+
+def _namespace(path: str) -> tuple[str, str]:
+    """Split `/~NAMESPACE/NAME/...` before the name; what names no namespace has an empty front."""
+    if not path.startswith("/~"):
+        return "", path
+    front, _, rest = path[1:].partition("/")
+    return f"/{front}", f"/{rest}"
 
 
 async def _answer(send: Send, status: int, text: str) -> None:

@@ -21,7 +21,7 @@ class EmbeddedHttp(Engine):
 
     name: ClassVar[str] = "embedded"
     fidelity: ClassVar[tuple[str, ...]] = (
-        "isolation: an application is shared by all namespaces",
+        "isolation: namespaces share an application, unless it keeps its state by root_path",
         "tls: no TLS",
     )
 

@@ -29,7 +29,7 @@ def test_airflows_hook_reaches_one_application(namespace: Any, airflow_connectio
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
-        ("/echo/a/b", 200, "/echo/a/b"),
+        ("/echo/a/b", 200, "/~ns1/echo/a/b"),
         ("/shop/nothing", 404, "Not Found"),
         ("/shops", 404, "no application 'shops'; there are: shop, echo"),
         ("/", 404, "no application ''; there are: shop, echo"),
@@ -39,6 +39,15 @@ def test_airflows_hook_reaches_one_application(namespace: Any, airflow_connectio
 def test_requests_go_to_the_application_of_their_first_name(path: str, status: int, text: str, namespace: Any) -> None:
     answer = namespace.client.get(path)
     assert (answer.status_code, answer.text) == (status, text)
+
+
+def test_an_application_is_told_by_its_root_path_which_namespace_asks(running: Any, namespace: Any) -> None:
+    other = running.again("ns2")
+
+    roots = [service.client.get("/shop/root").text for service in (running.service, namespace, other)]
+
+    assert roots == ["/shop", "/~ns1/shop", "/~ns2/shop"]
+    other.release()
 
 
 def test_a_connection_must_say_which_of_several_applications(namespace: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 
@@ -22,7 +22,11 @@ async def stock(request: Request) -> JSONResponse:
     return JSONResponse(request.app.state.stock)
 
 
-app = Starlette(routes=[Route("/stock", stock)], lifespan=lifespan)
+async def root(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(request.scope["root_path"])
+
+
+app = Starlette(routes=[Route("/stock", stock), Route("/root", root)], lifespan=lifespan)
 
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
