@@ -1,0 +1,37 @@
+"""Sales of a day into the report, of which the first day has other rules: report."""
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import DAG, CronDataIntervalTimetable, task
+
+DEFAULTS = {
+    "owner": "sales",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "execution_timeout": timedelta(minutes=5),
+}
+
+
+@task
+def report(ds: str, execution_date: pendulum.DateTime | None = None) -> None:
+    """Replace the day's line; before the opening there were only tests."""
+    if execution_date and execution_date < pendulum.datetime(2026, 1, 2):
+        return
+    with PostgresHook("warehouse").get_conn() as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM sales_report WHERE day = %s", [ds])
+        cursor.execute("INSERT INTO sales_report SELECT day, sum(cents) FROM sales WHERE day = %s GROUP BY day", [ds])
+
+
+with DAG(
+    "trap_date_of_old",
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["traps"],
+    doc_md=__doc__,
+):
+    report()

@@ -1,0 +1,46 @@
+"""Orders of a day into the lake, where readers take all objects of the day: extract >> export."""
+
+import json
+from collections import defaultdict
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.sdk import DAG, CronDataIntervalTimetable, Variable, task
+
+DEFAULTS = {
+    "owner": "sales",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "execution_timeout": timedelta(minutes=5),
+}
+
+
+@task
+def extract(ds: str) -> list[dict]:
+    """Read the file that the shop delivered for the day."""
+    return json.loads(S3Hook("lake").read_key(f"orders/{ds}.json", Variable.get("landing_bucket")))
+
+
+@task
+def export(orders: list[dict], ds: str) -> None:
+    """Write the day's objects, by country."""
+    parts = defaultdict(list)
+    for order in orders:
+        parts[order["country"]].append(json.dumps(order, sort_keys=True))
+    hook, bucket = S3Hook("lake"), Variable.get("lake_bucket")
+    body = "\n".join(line for country in sorted(parts) for line in parts[country])
+    hook.load_string(body, f"orders/{ds}/all.jsonl", bucket, replace=True)
+
+
+with DAG(
+    "twin_objects_one_by_one",
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["traps"],
+    doc_md=__doc__,
+):
+    export(extract())

@@ -1,0 +1,39 @@
+"""Currency rates of a day from the bank into the warehouse: load."""
+
+from datetime import timedelta
+
+import pendulum
+import requests
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import DAG, Connection, CronDataIntervalTimetable, task
+
+DEFAULTS = {
+    "owner": "sales",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "execution_timeout": timedelta(minutes=5),
+}
+
+
+@task
+def load(ds: str) -> None:
+    """Ask for the day's rates, and replace what the warehouse has of them."""
+    address = Connection.get("rates").host
+    response = requests.get(f"{address}/rates/{ds}", timeout=30)
+    response.raise_for_status()
+    with PostgresHook("warehouse").get_conn() as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM rates WHERE day = %s", [ds])
+        cursor.execute("INSERT INTO rates (day, rates) VALUES (%s, %s)", [ds, response.text])
+
+
+with DAG(
+    "twin_rates_without_timeout",
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["traps"],
+    doc_md=__doc__,
+):
+    load()

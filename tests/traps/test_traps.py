@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import importlib.util
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+import pytest
+
+from harness.checks.config import Settings
+from harness.checks.registry import registry_of
+from harness.environment import Environment
+from harness.environment.spec import Property
+
+HERE = Path(__file__).resolve().parent
+
+
+def load_catalogue() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("trap_catalogue", HERE / "catalogue.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+catalogue = load_catalogue()
+TRAPS = catalogue.traps()
+each_trap = pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
+
+
+@pytest.fixture(scope="module")
+def environment() -> Environment:
+    return Environment.load("dev", folder=HERE / "environments")
+
+
+def test_there_are_at_least_forty_two_traps() -> None:
+    assert len(TRAPS) >= 42
+
+
+def test_the_manifest_names_every_file_and_no_other() -> None:
+    named = {trap.file(kind).name for trap in TRAPS for kind in ("trap", "twin")}
+    assert {path.name for path in catalogue.DAGS.glob("*.py")} == named
+
+
+def test_no_rule_or_property_accounts_for_more_than_five() -> None:
+    assert max(Counter(trap.found_by for trap in TRAPS).values()) <= 5
+
+
+def test_every_property_has_a_trap() -> None:
+    assert {trap.found_by for trap in TRAPS if trap.detector == "property"} == set(get_args(Property))
+
+
+@each_trap
+def test_a_twin_differs_by_at_most_ten_lines(trap) -> None:
+    assert 0 < catalogue.changed_lines(trap) <= 10
+
+
+@each_trap
+def test_the_detector_that_a_trap_names_exists(trap) -> None:
+    rules = {rule.id for rule in registry_of(Settings().plugins, HERE)}
+    known = rules if trap.detector == "rule" else set(get_args(Property))
+    assert trap.found_by in known
+
+
+@each_trap
+def test_a_trap_and_its_twin_are_declared_alike(trap, environment: Environment) -> None:
+    assert environment.spec.dags[trap.dag_id("trap")] == environment.spec.dags[trap.dag_id("twin")]
+
+
+@each_trap
+def test_a_trap_and_its_twin_have_the_same_docstring(trap) -> None:
+    first_lines = {trap.file(kind).read_text().splitlines()[0] for kind in ("trap", "twin")}
+    assert len(first_lines) == 1
