@@ -11,11 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.plugin.unit import (
+    airflow_connection,
+    airflow_variable,
+    mock_aws,
+    mock_hook,
+    task_context,
+    task_logs,
+)
+
 if TYPE_CHECKING:
     from harness.api import Session
     from harness.environment import Environment
     from harness.models.run import RunReport
     from harness.session.client import Namespace
+
+# pytest finds the fixtures of a plugin in its own module
+__all__ = ["airflow_connection", "airflow_variable", "mock_aws", "mock_hook", "task_context", "task_logs"]
 
 RUNS: pytest.StashKey[list[RunReport]] = pytest.StashKey()
 
