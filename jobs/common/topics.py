@@ -1,0 +1,113 @@
+"""How a job reads a Kafka topic: committed messages only, from a known place, up to its end at the start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+#: seconds for one request to the broker
+REQUEST = 30.0
+
+
+class TopicError(RuntimeError):
+    """A topic is not there, or could not be read to its end."""
+
+
+@dataclass(frozen=True)
+class TopicReader:
+    """A consumer on all partitions of one topic; nothing joins the group, so no dead member has to be waited out.
+
+    Args:
+        ranges: partition to its first offset and the one after its last, when the reader was made.
+    """
+
+    consumer: Consumer
+    topic: str
+    ranges: Mapping[int, tuple[int, int]]
+
+    def committed(self) -> dict[int, int]:
+        """Return where the group goes on in each partition; the first offset where it has committed nothing."""
+        from confluent_kafka import TopicPartition
+
+        asked = [TopicPartition(self.topic, part) for part in self.ranges]
+        found = {place.partition: place.offset for place in self.consumer.committed(asked, timeout=REQUEST)}
+        return {part: max(found[part], first) for part, (first, _) in self.ranges.items()}
+
+    def batches(
+        self, starts: Mapping[int, int] | None = None, *, size: int = 10_000, within: float
+    ) -> Iterator[list[Message]]:
+        """Yield messages up to the end that the topic had when the reader was made; never an empty batch.
+
+        A message that comes meanwhile is left to the next reader: a job that writes to the topic it reads would never
+        end. The end is an offset, or the broker's word (PARTITION_EOF): behind the last message there may be
+        transaction markers, which no consumer is shown.
+
+        Args:
+            starts: partition to its first offset to read; all from the beginning when not given.
+            size: messages in a batch, at most.
+            within: seconds for all batches together, whatever is done with them in between.
+
+        Raises:
+            TopicError: the end was not reached in time, or the broker refused.
+        """
+        from confluent_kafka import TopicPartition
+
+        deadline = time.monotonic() + within
+        first = starts or {part: low for part, (low, _) in self.ranges.items()}
+        waiting = {part for part, (_, end) in self.ranges.items() if first[part] < end}
+        self.consumer.assign([TopicPartition(self.topic, part, first[part]) for part in sorted(waiting)])
+        while waiting:
+            if time.monotonic() > deadline:
+                raise TopicError(f"{self.topic}: partitions {sorted(waiting)} not read to their end in {within:.0f} s")
+            found = [one for one in self.consumer.consume(size, timeout=0.5) if self._is_ours(one, waiting)]
+            if found:
+                yield found
+
+    def _is_ours(self, message: Message, waiting: set[int]) -> bool:
+        """Tell whether it is a message from before the end, and note when a partition has none left."""
+        from confluent_kafka import KafkaError
+
+        error, part = message.error(), message.partition()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            if not error.retriable():
+                raise TopicError(f"{self.topic}: {error.str()}")
+            return False
+        end = self.ranges[part][1]
+        if error is not None or message.offset() >= end - 1:
+            waiting.discard(part)
+        return error is None and message.offset() < end
+
+
+@contextmanager
+def topic_reader(topic: str, config: Mapping[str, Any], *, group: str) -> Iterator[TopicReader]:
+    """Lend a reader of a topic.
+
+    Args:
+        config: librdkafka's settings (bootstrap.servers and such).
+        group: whose committed offsets are meant.
+
+    Raises:
+        TopicError: there is no such topic.
+    """
+    from confluent_kafka import Consumer, TopicPartition
+
+    # the defaults of all three are the other way round, and each loses or doubles messages
+    settings = {"enable.auto.commit": False, "isolation.level": "read_committed", "enable.partition.eof": True}
+    consumer = Consumer({**config, **settings, "group.id": group})
+    try:
+        about = consumer.list_topics(topic, timeout=REQUEST).topics[topic]
+        if about.error is not None:
+            raise TopicError(f"{topic}: {about.error.str()}")
+        ranges = {
+            part: consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=REQUEST)
+            for part in sorted(about.partitions)
+        }
+        yield TopicReader(consumer, topic, ranges)
+    finally:
+        consumer.close()

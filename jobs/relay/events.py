@@ -1,0 +1,107 @@
+"""What is made of one event: checked, with the user's name filled in, and money in cents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from jobs.relay.contract import InvalidRecord, TemporaryError
+
+_TEXTS = ("event_id", "session_id", "event_type", "timestamp")
+
+#: says who a session belongs to; the number is the attempt
+Resolve = Callable[[str, int], str]
+
+
+def handle(value: bytes, attempt: int, *, resolve: Resolve) -> bytes:
+    """Return the event as it is relayed.
+
+    Args:
+        value: JSON of the click stream.
+        attempt: how often this record has been tried, this time included.
+        resolve: asked for an event whose user is not known.
+
+    Raises:
+        InvalidRecord: it is not an event.
+        TemporaryError: `resolve` could not say.
+    """
+    event = _parsed(value)
+    user = event["user_id"] or resolve(event["session_id"], attempt)
+    cents = int(_amount(event["revenue"]) * 100)
+    relayed = {name: event[name] for name in _TEXTS} | {"user_id": user, "revenue_cents": cents}
+    return json.dumps(relayed, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _parsed(value: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(value)
+    except ValueError as error:  # not UTF-8, or not JSON
+        raise InvalidRecord(f"not JSON: {error}") from error
+    if not isinstance(event, dict):
+        raise InvalidRecord(f"not an object: {type(event).__name__}")
+    if wrong := [name for name in _TEXTS if not isinstance(event.get(name), str)]:
+        raise InvalidRecord(f"no text: {', '.join(wrong)}")
+    if not isinstance(event.get("user_id"), str | None):
+        raise InvalidRecord(f"user_id is neither text nor null: {event['user_id']!r}")
+    _check_instant(event["timestamp"])
+    return event
+
+
+def _check_instant(text: str) -> None:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidRecord(f"timestamp: {error}") from error
+    if instant.tzinfo is None:
+        raise InvalidRecord(f"timestamp without a zone: {text}")
+
+
+def _amount(text: Any) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except (InvalidOperation, TypeError, ValueError) as error:
+        raise InvalidRecord(f"revenue is no number: {text!r}") from error
+    if not amount.is_finite() or amount < 0:
+        raise InvalidRecord(f"revenue below zero: {text}")
+    return amount
+
+
+class Identities:
+    """The identity service: which user a session belongs to.
+
+    Args:
+        url: the address of the service.
+    """
+
+    def __init__(self, url: str) -> None:
+        import httpx
+
+        self._client = httpx.Client(base_url=url, timeout=5, trust_env=False)
+
+    def __enter__(self) -> Identities:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def user_of(self, session_id: str, attempt: int) -> str:
+        """Return the user's id.
+
+        Raises:
+            TemporaryError: the service is away, or overloaded.
+            InvalidRecord: it does not know the session.
+        """
+        import httpx
+
+        try:
+            answer = self._client.get(f"/sessions/{session_id}", headers={"attempt": str(attempt)})
+        except httpx.TransportError as error:
+            raise TemporaryError(f"identity service: {error}") from error
+        if answer.status_code == 404:
+            raise InvalidRecord(f"nobody knows session {session_id}")
+        if answer.status_code != 200:
+            raise TemporaryError(f"identity service answered {answer.status_code}")
+        return str(answer.json()["user_id"])
