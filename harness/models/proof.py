@@ -35,7 +35,7 @@ class Step(Frozen):
 
     def in_words(self) -> str:
         """Return `run 2026-01-02 on changed input, while load is killed`."""
-        when = ", ".join(self.dates)
+        when = ", ".join(date.removesuffix("T00:00:00+00:00") for date in self.dates)
         if self.clear:
             what = f"clear {self.clear} of {when} and what is after it"
         elif self.again:

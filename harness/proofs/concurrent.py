@@ -8,7 +8,7 @@ from harness.models.fault import TaskFault
 from harness.models.proof import Claim, Equals, Step
 from harness.proofs.lab import Lab
 from harness.proofs.registry import Undecidable, proof
-from harness.proofs.steps import disturbed, prepared, repaired, tasks, two_dates
+from harness.proofs.steps import at_once, disturbed, prepared, repaired, tasks, two_dates
 
 
 @proof("concurrent", "two dates at once equal two in turn")
@@ -21,13 +21,9 @@ def claims(lab: Lab) -> Iterator[Claim]:
     first, second = two_dates(lab)
     if lab.about.max_active_runs == 1:
         raise Undecidable("max_active_runs is 1: Airflow does not run two dates of it at once")
+    yield at_once(lab.dates[:3], "two dates at once leave something else than in turn")
     dates = (first, second)
     in_turn = prepared(dates, dates)
-    yield Claim(
-        scenario=(Step(dates=dates, inputs=dates, together=True),),
-        must=(Equals(references=(in_turn,)),),
-        because="two dates at once leave something else than in turn",
-    )
     for task in tasks(lab)[1:]:
         halt = TaskFault(task=task, attempt=None, moment="before")
         yield Claim(

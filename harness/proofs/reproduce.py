@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING
+from pprint import pformat
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
 
 from harness.models.proof import Claim
 from harness.proofs.judge import judge
@@ -39,14 +41,22 @@ def replay(session: Session, dag_id: str, claim: Claim | dict[str, object]) -> l
 
 def as_test(dag_id: str, name: str, claim: Claim) -> str:
     """Return a test module that fails as long as the claim is violated."""
-    data = json.dumps(claim.model_dump(mode="json", exclude_defaults=True), indent=4)
     words = ", then ".join(step.in_words() for step in claim.scenario)
     safe = re.sub(r"\W+", "_", f"{dag_id}_{name}").strip("_").lower()
     return (
-        "import json\n\n"
         "from harness.proofs import replay\n\n"
         f"# {words}\n"
-        f"CLAIM = json.loads('''{data}''')\n\n\n"
+        f"CLAIM = {pformat(_plain(claim), width=110, sort_dicts=False)}\n\n\n"
         f"def test_{safe}(harness_session):\n"
         f'    assert replay(harness_session, "{dag_id}", CLAIM) == []\n'
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return plain data without what goes without saying; what tells one kind of thing from another stays."""
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if not isinstance(value, BaseModel):
+        return value
+    fields = type(value).model_fields
+    return {name: _plain(held) for name, held in value if name in ("kind", "type") or held != fields[name].default}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.models.fault import Fault, TaskFault
-from harness.models.proof import Scenario, Step
+from harness.models.proof import Claim, Equals, Scenario, Step
 from harness.proofs.lab import Lab
 from harness.proofs.registry import Undecidable
 
@@ -19,6 +19,17 @@ def prepared(dates: Iterable[str], inputs: Iterable[str]) -> Scenario:
     """Run the dates one after the other, with all inputs in place from the start."""
     first, *rest = dates
     return (Step(dates=(first,), inputs=tuple(inputs)), *(Step(dates=(date,)) for date in rest))
+
+
+def at_once(dates: tuple[str, ...], because: str) -> Claim:
+    """Claim that dates which are submitted together leave what they leave one by one.
+
+    Of three dates and more the first one runs alone before: what a first run creates, tables and folders, is there
+    then, and does not stand for what two dates do to each other.
+    """
+    alone = prepared(dates[:1], dates) if len(dates) > 2 else ()
+    together = Step(dates=dates[len(alone) :], inputs=() if alone else dates, together=True)
+    return Claim(scenario=(*alone, together), must=(Equals(references=(prepared(dates, dates),)),), because=because)
 
 
 def again(date: str) -> Step:
