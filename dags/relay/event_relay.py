@@ -11,6 +11,7 @@ A run takes whatever is new in the topic, whichever day it belongs to: what is d
 
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, TriggerRule, Variable, dag, task
@@ -33,20 +34,14 @@ def topics() -> Topics:
 
 def work_off(*, replay: bool) -> dict:
     """Relay new records, or dead letters, and return the counts."""
-    from airflow.sdk import Connection
-
     from jobs.common.connections import kafka_config
-    from jobs.relay.events import Identities, handle
+    from jobs.common.http import http_client
+    from jobs.relay.events import handle, user_of
     from jobs.relay.relay import relay as run
 
-    with Identities(Connection.get("identities").host) as identities:
-        done = run(
-            config=kafka_config("relay"),
-            topics=topics(),
-            handle=lambda value, attempt: handle(value, attempt, resolve=identities.user_of),
-            replay=replay,
-        )
-    return asdict(done)
+    with http_client("identities") as client:
+        make = partial(handle, resolve=partial(user_of, client))
+        return asdict(run(config=kafka_config("relay"), topics=topics(), handle=make, replay=replay))
 
 
 @task

@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.relay.contract import InvalidRecord, TemporaryError
+
+if TYPE_CHECKING:
+    import httpx
 
 _TEXTS = ("event_id", "session_id", "event_type", "timestamp")
 
@@ -69,39 +72,25 @@ def _amount(text: Any) -> Decimal:
     return amount
 
 
-class Identities:
-    """The identity service: which user a session belongs to.
+def user_of(client: httpx.Client, session_id: str, attempt: int) -> str:
+    """Ask the identity service which user a session belongs to.
 
     Args:
-        url: the address of the service.
+        client: its addresses start at the service.
+        attempt: which one it is; the service serves those first that have asked before.
+
+    Raises:
+        TemporaryError: the service is away, or overloaded.
+        InvalidRecord: it does not know the session.
     """
+    import httpx
 
-    def __init__(self, url: str) -> None:
-        import httpx
-
-        self._client = httpx.Client(base_url=url, timeout=5, trust_env=False)
-
-    def __enter__(self) -> Identities:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
-
-    def user_of(self, session_id: str, attempt: int) -> str:
-        """Return the user's id.
-
-        Raises:
-            TemporaryError: the service is away, or overloaded.
-            InvalidRecord: it does not know the session.
-        """
-        import httpx
-
-        try:
-            answer = self._client.get(f"/sessions/{session_id}", headers={"attempt": str(attempt)})
-        except httpx.TransportError as error:
-            raise TemporaryError(f"identity service: {error}") from error
-        if answer.status_code == 404:
-            raise InvalidRecord(f"nobody knows session {session_id}")
-        if answer.status_code != 200:
-            raise TemporaryError(f"identity service answered {answer.status_code}")
-        return str(answer.json()["user_id"])
+    try:
+        answer = client.get(f"/sessions/{session_id}", headers={"attempt": str(attempt)})
+    except httpx.TransportError as error:
+        raise TemporaryError(f"identity service: {error}") from error
+    if answer.status_code == 404:
+        raise InvalidRecord(f"nobody knows session {session_id}")
+    if answer.status_code != 200:
+        raise TemporaryError(f"identity service answered {answer.status_code}")
+    return str(answer.json()["user_id"])

@@ -1,0 +1,1 @@
+"""Everyone who was ever active, day by day: yesterday's state and what today adds."""
