@@ -1,7 +1,7 @@
 """Executing a task instance in this process, with Airflow's own task runner.
 
 Bridges: `task_runner.run` is what a worker calls; it keeps a task's return value to itself, takes over SIGTERM, looks
-up the host's name, and leaves the run's identity in the environment.
+up the host's name, calls the listeners of the deployment, and leaves the run's identity in the environment.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def execute(ti: Any, context: Any, log: Any) -> Execution:
         _environment_kept(),
         mock.patch.object(task_runner, "_execute_task", noting),
         mock.patch.object(task_runner, "get_hostname", return_value="localhost"),
+        mock.patch.object(task_runner, "get_listener_manager"),
     ):
         state, message, error = task_runner.run(ti, context, log)
     return Execution(str(getattr(state, "value", state)), message, error, returned[0] if returned else None)

@@ -203,18 +203,13 @@ def _unless_answered(method: Any, complaint: str) -> Any:
 
 def _database(made: type, rows: Rows) -> dict[str, Any]:
     if not hasattr(made, "get_records"):
-        raise ConfigError(
-            f"{made.__name__} is no hook of a database: it has no rows", hint="answer its methods by name"
-        )
+        raise ConfigError(f"{made.__name__} is no database hook: it has no rows", hint="answer its methods by name")
 
-    def run(
-        sql: Any,
-        autocommit: bool = False,
-        parameters: Any = None,
-        handler: Any = None,
-        split_statements: bool = False,
-        return_last: bool = True,
-    ) -> Any:
+    signature = inspect.signature(made.run)  # type: ignore[attr-defined]
+
+    def run(*given: Any, **named: Any) -> Any:
+        arguments = signature.bind(None, *given, **named).arguments
+        sql, handler = arguments["sql"], arguments.get("handler")
         results = []
         for statement in [sql] if isinstance(sql, str) else sql:
             rows.execute(statement, arguments.get("parameters"))

@@ -14,7 +14,7 @@ from jobs.medallion.parse import orders, parsed
 from jobs.medallion.publish import read_gold
 from jobs.medallion.rates import judge
 from jobs.medallion.silver import Silver, absorb, ensure_tables, release, silver, upsert
-from tests.unit.medallion.messages import order
+from tests.jobs.medallion.messages import order
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("spark")]
 

@@ -7,7 +7,7 @@ import pytest
 
 from environments.sources.orders import RATES
 from jobs.medallion.parse import latest, orders, parsed, rejects
-from tests.unit.medallion.messages import order
+from tests.jobs.medallion.messages import order
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("spark")]
 
