@@ -80,6 +80,7 @@ def steps() -> list[Step]:
     code = [VENV.as_posix(), sys.version]
     return [
         Step("java", lambda: [os.environ.get("JAVA_HOME", ""), shutil.which("java") or ""], provide_java),
+        Step("clock", lambda: [], provide_clock),
         Step("venv", lambda: code, make_venv),
         Step("packages", lambda: [*code, *content("pyproject.toml", "constraints.txt")], install_packages),
         Step("jars", lambda: [*code, *environ, *content("harness/engines/ivy.xml")], fetch_jars),
@@ -108,6 +109,16 @@ def provide_java() -> list[Path]:
             "macOS: brew install openjdk@17) or set JAVA_HOME, then call make again"
         )
     return [java]
+
+
+def provide_clock() -> list[Path]:
+    """Install libfaketime where that takes no question; without it one proof is left undecided, and all else works."""
+    if may_install() and not list(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")):
+        try:
+            install_first("libfaketime")
+        except SetupError as error:
+            print(f"setup: no libfaketime, so that clocks of services cannot be shifted: {error}", file=sys.stderr)
+    return []
 
 
 def find_java() -> Path | None:

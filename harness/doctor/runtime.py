@@ -9,15 +9,9 @@ from pathlib import Path
 from harness.doctor.model import Finding
 from harness.engines.jars import cache_dir, fingerprint
 from harness.engines.java import find_java
+from harness.engines.shifted import PLACES
+from harness.engines.shifted import libfaketime as find_libfaketime
 from harness.errors import ServiceError
-
-#: where distributions and Homebrew put it
-FAKETIME_PATTERNS = (
-    "/usr/lib/*/faketime/libfaketime.so.1",
-    "/usr/lib*/faketime/libfaketime.so.1",
-    "/usr/local/lib/faketime/libfaketime.*",
-    "/opt/homebrew/lib/faketime/libfaketime.*",
-)
 
 
 def java() -> Finding:
@@ -59,10 +53,9 @@ def minio() -> Finding:
     return Finding("minio", "warn", "not on PATH", "S3 on a real server", how)
 
 
-def libfaketime(patterns: Iterable[str] = FAKETIME_PATTERNS) -> Finding:
-    """Look for the library that gives a process another clock."""
-    found = [str(path) for pattern in patterns for path in Path("/").glob(pattern.lstrip("/"))]
-    if found:
-        return Finding("libfaketime", "ok", found[0], "runs with a shifted clock")
-    how = "Debian, Ubuntu: apt-get install libfaketime; macOS: brew install libfaketime"
-    return Finding("libfaketime", "warn", "not installed", "runs with a shifted clock", how)
+def libfaketime(places: Iterable[str] = PLACES) -> Finding:
+    """Look for the library that gives a service another clock."""
+    needed = "the proof `clock`"
+    if found := find_libfaketime(places):
+        return Finding("libfaketime", "ok", str(found), needed)
+    return Finding("libfaketime", "warn", "not installed", needed, "Debian, Ubuntu: apt-get install libfaketime")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ class Place:
         project: root of the project whose environment it is; code of the user's (ASGI apps) is imported from there.
         session: id of the session, for labels and records.
         report: takes one short line about what is going on (`fetching 63 jars`).
+        environ: variables for the processes that it starts on this host.
     """
 
     folder: Path
@@ -30,6 +31,7 @@ class Place:
     project: Path
     session: str
     report: Callable[[str], None] = lambda line: None
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class Running(ABC):

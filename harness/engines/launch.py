@@ -13,6 +13,9 @@ import sys
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
+#: variable that becomes LD_PRELOAD for the command: what a library sets up belongs to the user who runs the server
+PRELOAD = "HARNESS_PRELOAD"
+
 
 def main(arguments: list[str]) -> None:
     """Execute the command, or end with 127 and one line that says why not."""
@@ -29,6 +32,8 @@ def main(arguments: list[str]) -> None:
         system.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
         if os.getppid() != parent:
             sys.exit(f"the process {parent} that started this one is gone")
+    if preload := os.environ.pop(PRELOAD, None):
+        os.environ["LD_PRELOAD"] = preload
     try:
         os.execv(command[0], command)  # noqa: S606 - that is its purpose
     except OSError as error:

@@ -64,6 +64,7 @@ class ServiceSpec(Frozen):
     start_timeout: float = Field(
         default=120.0, gt=0, le=3600, allow_inf_nan=False, description="seconds until its first round trip must succeed"
     )
+    clock: int = Field(default=0, description="embedded: seconds that its clock is off; needs libfaketime")
     host: str | None = Field(default=None, min_length=1, description="external: where it is")
     port: Port | None = None
     user: str | None = None

@@ -6,14 +6,16 @@ import dataclasses
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.environment import Environment
 from harness.environment.spec import DagSpec
-from harness.errors import RunError
+from harness.errors import RunError, ServiceError
 from harness.models.proof import Scenario, Step
 from harness.models.run import RunReport
+from harness.proofs.registry import Undecidable
 from harness.runner.request import Dates
 from harness.runner.survey import Survey, survey
 from harness.session.forkclient import ForkClient
@@ -63,6 +65,7 @@ class Lab:
         dag_id: the DAG.
         run_deadline: seconds for each step's runs.
         on_step: called before each step, with the number of steps that were carried out so far.
+        clocks: sessions under other clocks that several labs share; by default its own.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Lab:
         *,
         run_deadline: float = 600.0,
         on_step: Callable[[Step, int], None] = lambda step, done: None,
+        clocks: Clocks | None = None,
     ) -> None:
         self.session = session
         self.dag_id = dag_id
@@ -85,13 +89,21 @@ class Lab:
         self._open: OrderedDict[Scenario, _Trial] = OrderedDict()
         self._survey: Survey | None = None
         self._slowest = 0.0
+        self._clocks = clocks or Clocks(session)
+        self._own_clocks = clocks is None
 
     def __enter__(self) -> Lab:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the namespaces that are still open; idempotent."""
         while self._open:
             self._close(next(iter(self._open)))
+        if self._own_clocks:
+            self._clocks.close()
 
     @property
     def about(self) -> Survey:
@@ -154,7 +166,13 @@ class Lab:
         for length in range(len(scenario) - 1, 0, -1):
             if trial := self._open.pop(scenario[:length], None):
                 return trial, list(scenario[length:])
-        return _Trial(self.session.open_namespace()), list(scenario)
+        session = self._session_for(scenario)
+        return _Trial(session, session.open_namespace()), list(scenario)
+
+    def _session_for(self, scenario: Scenario) -> Session:
+        """Return where a scenario belongs: one under another clock has services of its own under that clock."""
+        shift = next((int(shift) for step in scenario for shift in _shifts(step)), 0)
+        return self._clocks.session(shift) if shift else self.session
 
     def _keep(self, trial: _Trial) -> None:
         if previous := self._open.pop(trial.done, None):
@@ -169,7 +187,7 @@ class Lab:
     def _shut(self, trial: _Trial) -> None:
         for service in trial.namespace.services.values():
             service.release()
-        self.session.close_namespace(trial.namespace.name)
+        trial.session.close_namespace(trial.namespace.name)
 
     def _do(self, trial: _Trial, step: Step) -> Left:
         self.on_step(step, self.runs)
@@ -190,7 +208,7 @@ class Lab:
         if step.again or step.clear:
             options["resume"] = trial.folders[step.dates]
             options["clear"] = step.clear
-        report = self.session.run(self.dag_id, namespace=self._with_planted(trial.namespace), **options)
+        report = trial.session.run(self.dag_id, namespace=self._with_planted(trial.namespace), **options)
         if report.timed_out and self.until is not None and time.monotonic() > self.until:
             raise Expired("the time for this proof is over")
         if report.passed and not step.faults:
@@ -216,9 +234,53 @@ class Lab:
 class _Trial:
     """A namespace in which a scenario is under way."""
 
+    session: Session
     namespace: Namespace
     done: Scenario = ()
     folders: dict[tuple[str, ...], Path] = dataclasses.field(default_factory=dict)
+
+
+def _shifts(step: Step) -> Iterator[float]:
+    for fault in step.faults:
+        if fault.type == "clock" and fault.shift_seconds:
+            yield fault.shift_seconds
+
+
+class Clocks:
+    """Sessions on the same services under other clocks; each is started when it is first asked for."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._shifted: dict[int, Session] = {}
+
+    def session(self, seconds: int) -> Session:
+        """Return an open session whose services are off by so many seconds.
+
+        Raises:
+            Undecidable: they do not start under another clock.
+        """
+        if seconds not in self._shifted:
+            environment = _shifted(self._session.environment, seconds)
+            opened = type(self._session)(environment, dags=self._session.dags)
+            try:
+                opened.start()
+            except ServiceError as error:
+                raise Undecidable(f"no services under another clock: {error}") from error
+            self._shifted[seconds] = opened
+        return self._shifted[seconds]
+
+    def close(self) -> None:
+        """End them all; idempotent."""
+        while self._shifted:
+            self._shifted.popitem()[1].close()
+
+
+def _shifted(environment: Environment, seconds: int) -> Environment:
+    services = {
+        name: service.model_copy(update={"clock": seconds}) for name, service in environment.spec.services.items()
+    }
+    spec = environment.spec.model_copy(update={"services": services})
+    return dataclasses.replace(environment, spec=spec)
 
 
 def _sensitive_variables(session: Session) -> list[str]:

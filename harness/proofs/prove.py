@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError
 from harness.models.proof import Claim, DagProofs, ProofEvent, ProofResult, ProveReport, Step
 from harness.proofs import registry
 from harness.proofs.judge import NeverFired, Unfit, judge
-from harness.proofs.lab import Expired, Lab
+from harness.proofs.lab import Clocks, Expired, Lab
 from harness.proofs.registry import PROPERTIES, Proof, Undecidable
 from harness.proofs.reproduce import as_test, command
 
@@ -47,10 +48,14 @@ def prove(
     chosen.sort(key=lambda one: PROPERTIES.index(one.id))
     began = time.monotonic()
     dags = []
-    for dag_id in dag_ids:
-        with Lab(session, dag_id) as lab:
+    with ExitStack() as stack:
+        clocks = stack.enter_context(closing(Clocks(session)))
+        labs = [stack.enter_context(Lab(session, dag_id, clocks=clocks)) for dag_id in dag_ids]
+        for lab in labs:
             lab.about  # noqa: B018 - a DAG that is not there is told before anything is run
-            dags.append(DagProofs(dag_id=dag_id, proofs=tuple(_decide_all(lab, chosen, deadline, on_event))))
+        for lab in labs:
+            dags.append(DagProofs(dag_id=lab.dag_id, proofs=tuple(_decide_all(lab, chosen, deadline, on_event))))
+            lab.close()
     reasons = tuple(_reasons(dags))
     return ProveReport(
         verdict="fail" if reasons else "pass",

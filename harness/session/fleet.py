@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.engines.base import Engine, Place, Running
 from harness.engines.external import External
+from harness.engines.shifted import shifted_environ
 from harness.environment.service import ServiceSpec
 from harness.errors import HarnessError, ServiceError
 from harness.models.run import ServiceHealth
@@ -76,7 +77,14 @@ class Fleet:
         try:
             folder = self._folder / name
             folder.mkdir()
-            place = Place(folder, self._cache, self._project, self._session, report=lambda line: say("starting", line))
+            place = Place(
+                folder,
+                self._cache,
+                self._project,
+                self._session,
+                report=lambda line: say("starting", line),
+                environ=shifted_environ(spec.clock),
+            )
             running = engine_for(role, spec).start(spec, place)
             self.running[name] = running
             if self._stopping.is_set():

@@ -36,6 +36,7 @@ class EmbeddedHttp(Engine):
                 [sys.executable, "-P", _SERVER, str(listener.fileno()), project, failure, *targets],
                 folder=place.folder,
                 log=place.folder / "http.log",
+                env=place.environ,
                 pass_fds=(listener.fileno(),),
             )
             endpoint = Endpoint(

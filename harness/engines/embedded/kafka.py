@@ -84,6 +84,7 @@ class EmbeddedKafka(Engine):
             command,
             folder=place.folder,
             log=place.folder / "kafka.log",
+            env=place.environ,
             # A broker that is asked to end moves its leaderships away and syncs its disk, for data that goes with it.
             stop_signal=signal.SIGKILL,
         )

@@ -90,6 +90,7 @@ class EmbeddedPostgres(Engine):
                 [installation.program("postgres"), "-D", home / "data", "-p", str(port)],
                 folder=home,
                 log=place.folder / "postgres.log",
+                env=place.environ,
                 user=user,
                 # SIGQUIT is "immediate shutdown": it frees the shared memory, and does not wait for clients
                 stop_signal=signal.SIGQUIT,

@@ -59,7 +59,7 @@ def _start_moto(place: Place, access: str, secret: str) -> Running:
             folder=place.folder,
             log=place.folder / "moto.log",
             # large objects are spooled to files: below the session's folder, which goes with it
-            env={"MOTO_SERVER_ACCESS_KEY": access, "TMPDIR": str(place.folder)},
+            env={**place.environ, "MOTO_SERVER_ACCESS_KEY": access, "TMPDIR": str(place.folder)},
             pass_fds=(listener.fileno(),),
         )
         return ProcessRunning(_endpoint("moto", listener.getsockname()[1], access, secret), process)
@@ -82,7 +82,7 @@ def _start_minio(place: Place, access: str, secret: str) -> Running:
         ],
         folder=place.folder,
         log=place.folder / "minio.log",
-        env={"MINIO_ROOT_USER": access, "MINIO_ROOT_PASSWORD": secret, "MINIO_BROWSER": "off"},
+        env={**place.environ, "MINIO_ROOT_USER": access, "MINIO_ROOT_PASSWORD": secret, "MINIO_BROWSER": "off"},
     )
     return ProcessRunning(_endpoint("minio", port, access, secret), process, remove=(data,))
 

@@ -33,7 +33,7 @@ class EmbeddedSmtp(Engine):
                 [sys.executable, "-P", _SERVER, str(listener.fileno()), mail],
                 folder=place.folder,
                 log=place.folder / "smtp.log",
-                env={"HARNESS_SMTP_PASSWORD": password},
+                env={**place.environ, "HARNESS_SMTP_PASSWORD": password},
                 pass_fds=(listener.fileno(),),
             )
             endpoint = Endpoint(

@@ -92,6 +92,7 @@ def start_host(spec: SparkSpec, place: Place, engine: str, more: Mapping[str, st
         [sys.executable, "-m", "harness.engines.embedded.spark_host", file],
         folder=place.folder,
         log=place.folder / "spark.log",
+        env=place.environ,
         # nothing in it outlives the session: an orderly end would only delete, file by file, what goes anyway
         stop_signal=signal.SIGKILL,
     )

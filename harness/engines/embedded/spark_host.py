@@ -113,6 +113,12 @@ class Host:
         """Set Hadoop settings on the live context; sessions read them when they next open a file system."""
         self._wait()
         hadoop = self._session.sparkContext().hadoopConfiguration()
+        for bucket in request.get("close", []):
+            # a file system is cached by its bucket, with the settings that it was first opened with
+            place = self._jvm.java.net.URI(f"s3a://{bucket}/")
+            self._jvm.org.apache.hadoop.fs.FileSystem.get(place, hadoop).close()
+        for key in request.get("unset", []):
+            hadoop.unset(key)
         for key, value in request["conf"].items():
             hadoop.set(key, value)
         return {}

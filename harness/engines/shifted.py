@@ -1,0 +1,45 @@
+"""Lets a process see another time, by libfaketime where the system has it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.engines.launch import PRELOAD
+from harness.errors import ServiceError
+
+#: where Debian, Ubuntu, Fedora, Arch and Alpine put the library that is preloaded
+PLACES = (
+    "/usr/lib/*/faketime/libfaketime.so.1",
+    "/usr/lib*/faketime/libfaketime.so.1",
+    "/usr/local/lib/faketime/libfaketime.so.1",
+)
+
+
+def libfaketime(places: Iterable[str] = PLACES) -> Path | None:
+    """Return the library, or None where there is none; macOS does not let it into signed programs."""
+    if sys.platform != "linux":
+        return None
+    return next((path for place in places for path in sorted(Path("/").glob(place.lstrip("/")))), None)
+
+
+def shifted_environ(seconds: int) -> dict[str, str]:
+    """Return the variables under which a process, and all that it starts, is `seconds` off; none for zero.
+
+    Waits keep their length: the monotonic clock stays as it is (libfaketime's manual, FAKETIME_DONT_FAKE_MONOTONIC).
+
+    Raises:
+        ServiceError: the system has no libfaketime.
+    """
+    if not seconds:
+        return {}
+    library = libfaketime()
+    if library is None:
+        raise ServiceError("the clock of a service cannot be shifted here", hint="apt-get install libfaketime")
+    return {
+        PRELOAD: str(library),
+        "FAKETIME": f"{seconds:+d}",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
