@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 #: seconds for one answer; an upstream that is silent for longer is asked again
 ANSWER_WITHIN = 30.0
+
+#: seconds between two tries, whatever the upstream asks for; Airflow's own retries wait longer
+LONGEST_PAUSE = 30.0
 
 #: answers that the same question may not get the next time
 _MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -29,11 +32,11 @@ def http_client(conn_id: str) -> httpx.Client:
 
 
 def get(client: httpx.Client, path: str, *, tries: int = 4, pause: float = 0.5, **params: Any) -> httpx.Response:
-    """Ask, and ask again when the upstream was busy or the connection broke.
+    """Ask, and ask again when the upstream was busy or the connection broke: when it says when, then.
 
     Args:
         client: whom to ask.
-        path: below the client's address.
+        path: below the client's address, or a whole address.
         tries: how often at most.
         pause: seconds before the second try; doubled before each further one.
         params: the query.
@@ -42,12 +45,12 @@ def get(client: httpx.Client, path: str, *, tries: int = 4, pause: float = 0.5, 
         httpx.HTTPStatusError: the answer is an error, and asking again does not help or did not.
         httpx.TransportError: no answer came.
     """
-    waits = wait_exponential(multiplier=pause, max=30)
     for attempt in Retrying(
-        retry=retry_if_exception(_may_pass), stop=stop_after_attempt(tries), wait=waits, reraise=True
+        retry=retry_if_exception(_may_pass), stop=stop_after_attempt(tries), wait=_Pause(pause), reraise=True
     ):
         with attempt:
-            return client.get(path, params=params).raise_for_status()
+            # no parameters must not take away those that the address has
+            return client.get(path, params=params or None).raise_for_status()
     raise AssertionError("unreachable: the last try returns or raises")
 
 
@@ -66,6 +69,39 @@ def pages(client: httpx.Client, path: str, *, first: int = 1, **params: Any) -> 
         answer = get(client, path, page=page, **params).json()
         yield from answer["items"]
         page = answer["next"]
+
+
+def linked_pages(client: httpx.Client, path: str, **params: Any) -> Iterator[dict[str, Any]]:
+    """Yield the results of all pages; a page is `{"results": [...], "next": address or null}`.
+
+    Raises:
+        ValueError: the upstream names a page that it has named before, which would never end; or one on another host,
+            which would be given this client's credentials.
+    """
+    page = get(client, path, **params)
+    seen = {str(page.url)}
+    while True:
+        answer = page.json()
+        yield from answer["results"]
+        following = answer["next"]
+        if following is None:
+            return
+        if following in seen or httpx.URL(following).netloc != page.url.netloc:
+            raise ValueError(f"{path} sends from {page.url} to {following}: in a circle, or away")
+        seen.add(following)
+        page = get(client, following)
+
+
+class _Pause(wait_exponential):
+    """Waits as long as the upstream asks for by `Retry-After` in seconds, else twice as long each time."""
+
+    def __init__(self, first: float) -> None:
+        super().__init__(multiplier=first, max=LONGEST_PAUSE)
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        asked = error.response.headers.get("retry-after", "") if isinstance(error, httpx.HTTPStatusError) else ""
+        return min(float(asked), LONGEST_PAUSE) if asked.isdigit() else super().__call__(retry_state)
 
 
 def _may_pass(error: BaseException) -> bool:

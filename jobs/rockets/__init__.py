@@ -1,0 +1,1 @@
+"""Pictures of rocket launches: what the tasks of `rocket_launches` do."""
