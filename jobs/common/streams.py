@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.streaming import DataStreamWriter
 
 
 class StreamDeadline(TimeoutError):
     """A stream had not worked off what was available when its time was up."""
+
+
+def kafka_stream(spark: SparkSession, topic: str, config: Mapping[str, Any]) -> DataFrame:
+    """Return a stream of a topic's committed messages, from its beginning.
+
+    Offsets that the broker no longer has stop the stream (failOnDataLoss): a gap is an accident, never a quiet skip.
+
+    Args:
+        config: the broker's client settings; those that Spark's reader knows are handed on.
+    """
+    options = {f"kafka.{name}": str(value) for name, value in config.items() if _is_known(name)}
+    return (
+        spark.readStream.format("kafka")
+        .options(**options)
+        .option("kafka.isolation.level", "read_committed")
+        .option("subscribe", topic)
+        .option("startingOffsets", "earliest")
+        .option("failOnDataLoss", "true")
+        .load()
+    )
+
+
+def _is_known(setting: str) -> bool:
+    """Tell whether a setting of librdkafka's means the same to the Java client that Spark's reader is."""
+    return setting == "bootstrap.servers" or setting.startswith("security.")
 
 
 def run_available(writer: DataStreamWriter, *, checkpoint: str, within: float) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobs.common.spark import ensure_delta
-from jobs.common.streams import run_available
+from jobs.common.streams import kafka_stream, run_available
 from jobs.medallion.contract import Layout
 
 if TYPE_CHECKING:
@@ -27,24 +27,13 @@ def bronze(
     """Append what is new in the topic to the bronze table.
 
     Exactly once: Kafka's offsets are in the checkpoint, and Delta's sink writes a batch's number into the commit, so
-    that a batch that is played again is recognised. Offsets that the broker no longer has stop the stream
-    (failOnDataLoss): a gap is an accident, never a quiet skip.
+    that a batch that is played again is recognised.
 
     Args:
-        config: the broker's client settings; those that Spark's reader knows are handed on.
+        config: the broker's client settings.
         within: seconds.
     """
-    options = {f"kafka.{name}": str(value) for name, value in config.items() if _is_known(name)}
-    messages = (
-        spark.readStream.format("kafka")
-        .options(**options)
-        .option("kafka.isolation.level", "read_committed")
-        .option("subscribe", topic)
-        .option("startingOffsets", "earliest")
-        .option("failOnDataLoss", "true")
-        .load()
-    )
-    rows = as_bronze(messages)
+    rows = as_bronze(kafka_stream(spark, topic, config))
     ensure_delta(spark, layout.bronze, rows)  # a stream without a message would leave no table to read
     sink = rows.writeStream.format("delta").option("path", layout.bronze).outputMode("append")
     return Bronze(run_available(sink, checkpoint=layout.checkpoint("bronze"), within=within))
@@ -59,8 +48,3 @@ def as_bronze(messages: DataFrame) -> DataFrame:
         "cast(key as string) as key",
         "value as raw",
     )
-
-
-def _is_known(setting: str) -> bool:
-    """Tell whether a setting of librdkafka's means the same to the Java client that Spark's reader is."""
-    return setting == "bootstrap.servers" or setting.startswith("security.")
