@@ -58,7 +58,9 @@ class PromotionSource:
         yield from again
 
     def _draw(self, *what: object) -> int:
-        return int.from_bytes(hashlib.blake2b(repr((self.seed, *what)).encode(), digest_size=8).digest(), "big")
+        return int.from_bytes(
+            hashlib.blake2b(repr((self.seed, *map(str, what))).encode(), digest_size=8).digest(), "big"
+        )
 
 
 def _line(supermarket: int, product: int, day: date, before: int, promo: int | None) -> str:

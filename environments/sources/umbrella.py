@@ -81,7 +81,9 @@ class UmbrellaSource:
                 yield sold
 
     def _draw(self, *what: object) -> int:
-        return int.from_bytes(hashlib.blake2b(repr((self.seed, *what)).encode(), digest_size=8).digest(), "big")
+        return int.from_bytes(
+            hashlib.blake2b(repr((self.seed, *map(str, what))).encode(), digest_size=8).digest(), "big"
+        )
 
 
 def city_name(number: int) -> str:

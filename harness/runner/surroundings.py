@@ -28,7 +28,8 @@ def call_seed(name: str, request: RunRequest, logical_dates: list[datetime | Non
         seed = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"the seed {name!r} cannot be imported: {error}") from error
-    dates: list[date] = [moment.date() for moment in logical_dates if moment is not None]
+    # not moment.date(): a timetable may give pendulum's, whose text differs, and a source may draw from the text
+    dates = [date(moment.year, moment.month, moment.day) for moment in logical_dates if moment is not None]
     seed(services(request), dates, request.data)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def trap_version(dags_folder: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Writes a DAG file of the suite with one mistake in it, and returns the folder of it.
+    """Copies a family of DAG files with one mistake in one of them, and returns the copy's folder.
 
     `trap_version("family/file.py", {"right": "wrong"})`; each text must stand in the file.
     """
@@ -19,8 +20,9 @@ def trap_version(dags_folder: Path, tmp_path: Path) -> Callable[..., Path]:
         for right, wrong in mistakes.items():
             assert right in text, f"{name} has no {right!r}"
             text = text.replace(right, wrong)
+        family = (dags_folder / name).parent
         folder = tmp_path / "traps"
-        folder.mkdir(exist_ok=True)
+        shutil.copytree(family, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / Path(name).name).write_text(text)
         return folder
 
