@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.faults import ledger
+from harness.faults.host import tell_raised
+from harness.faults.strike import InjectedFault, Struck, raise_soon
 from harness.models.fault import Fault, Fired, TaskFault
 
 Execute = Callable[..., Any]
-
-
-class InjectedFault(RuntimeError):
-    """The exception that a fault raises inside a task: to the task one like any other."""
 
 
 class Saboteur:
@@ -24,11 +22,13 @@ class Saboteur:
     Args:
         faults: of the run; what is not for the inside of a task is passed over.
         notes: file that fired faults are noted in.
+        news: port of the proxy, for faults that it strikes with.
     """
 
-    def __init__(self, faults: Sequence[Fault], notes: Path) -> None:
+    def __init__(self, faults: Sequence[Fault], notes: Path, news: int = 0) -> None:
         self._faults = [fault for fault in faults if isinstance(fault, TaskFault)]
         self._notes = notes
+        self._news = news
 
     def wrap(self, execute: Execute) -> Execute:
         """Return `execute(context=, ti=, log=)` with the faults around it."""
@@ -37,12 +37,28 @@ class Saboteur:
 
         def sabotaged(context: Any, ti: Any, log: Any) -> Any:
             mine = [fault for fault in self._faults if fault.hits(name_of(ti), ti.try_number)]
+            later = [fault for fault in mine if fault.moment == "at_write" and fault.how == "raise"]
+            self._await_strikes(later, log)
             self._strike("before", mine, ti, log)
-            result = execute(context=context, ti=ti, log=log)
+            try:
+                result = execute(context=context, ti=ti, log=log)
+            except Struck:
+                raise self._struck(later, log) from None
             self._strike("after", mine, ti, log)
             return result
 
         return sabotaged
+
+    def _await_strikes(self, faults: Sequence[TaskFault], log: Any) -> None:
+        """Let the proxy's signal raise in the main thread: the proxy alone knows when a write is acknowledged."""
+        if faults:
+            signal.signal(signal.SIGUSR2, lambda _, frame: raise_soon(frame, lambda: self._struck(faults, log)))
+
+    def _struck(self, faults: Sequence[TaskFault], log: Any) -> InjectedFault:
+        words = str(faults[0])
+        tell_raised(self._news)
+        log.warning(f"fault: {words}")
+        return InjectedFault(words)
 
     def _strike(self, moment: str, faults: Sequence[TaskFault], ti: Any, log: Any) -> None:
         for fault in faults:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from harness.engines.jars import cache_dir
 from harness.errors import ConfigError
 from harness.faults import ledger
+from harness.faults.control import Control
 from harness.models.run import RunResult
 from harness.runner.request import RunEvent, RunRequest
 
@@ -44,6 +45,7 @@ class Controller:
         self._loop: Any = None
         self._current: list[tuple[str, str]] = []
         self._phase = "start"
+        self._faults = Control(request.faults, request.folder / ledger.FILE)
 
     def run(self) -> dict[str, Any]:
         """Do all of it; a stop from outside ends it with a result of what there is."""
@@ -56,6 +58,8 @@ class Controller:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             stopped = self._give_up()
+        finally:
+            self._faults.stop()
         return {"stopped": stopped, "timings": self._timings}
 
     # -- the run
@@ -98,6 +102,11 @@ class Controller:
         os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(self._request.dags_folder)
         os.environ["HARNESS_RUN_FOLDER"] = str(self._request.folder)
         self._request.folder.mkdir(parents=True, exist_ok=True)
+        if self._request.faults:
+            from harness.runner.surroundings import services
+
+            self._faults.start(services(self._request), self._request.airflow, self._request.environ)
+            os.environ.update(self._faults.environ)
 
     def _open_metadata(self) -> None:
         from harness._compat import metadata
@@ -141,10 +150,10 @@ class Controller:
             pace,
             self._library.find,
             debugger=self._request.debugger,
-            sabotage=Saboteur(self._request.faults, self._request.folder / ledger.FILE).wrap,
+            sabotage=Saboteur(self._request.faults, self._request.folder / ledger.FILE, self._faults.news).wrap,
         )
-        parallelism = 1 if self._request.debugger else self._request.parallelism
-        self._loop = Loop(parallelism, around, self._request.folder, self._say, self._call_back)
+        parallelism = 1 if self._request.debugger or self._faults.alone else self._request.parallelism
+        self._loop = Loop(parallelism, around, self._request.folder, self._say, self._call_back, faults=self._faults)
 
     def _create(self, scheduled: Any, plan: Any) -> tuple[str, str]:
         from harness._compat import scheduling
@@ -209,8 +218,8 @@ class Controller:
                 f"the run of {child.dag_id} that it triggered failed" for child in children if child.verdict == "fail"
             ]
             result = result.model_copy(update={"verdict": "fail", "reasons": (*result.reasons, *bad)})
-        fired = ledger.read(self._request.folder / ledger.FILE, run_id)
-        return result.model_copy(update={"triggered": children, "fired": fired})
+        seen = {"writes": self._faults.writes(run_id), "fired": self._faults.fired(run_id)}
+        return result.model_copy(update={"triggered": children, **seen})
 
     def _finish(self, result: RunResult) -> None:
         self._say(

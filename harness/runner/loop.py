@@ -17,6 +17,7 @@ from typing import Any
 from harness._compat import records, scheduling, triggers
 from harness._compat.supervision import Surroundings, TaskTry
 from harness._compat.triggers import TriggerTry
+from harness.faults.control import Control
 from harness.runner import tasklog
 from harness.runner.request import RunEvent
 
@@ -58,21 +59,25 @@ class Loop:
         folder: run folder, for the logs.
         say: takes the events.
         on_callback: runs a DAG-level callback.
+        faults: is told of each try.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it runs, where, and who is told
         self,
         parallelism: int,
         around: Surroundings,
         folder: Path,
         say: Callable[[RunEvent], None],
         on_callback: Callable[[Any], None],
+        *,
+        faults: Control,
     ) -> None:
         self._scheduler = scheduling.Scheduler(parallelism)
         self._around = around
         self._folder = folder
         self._say = say
         self._on_callback = on_callback
+        self._faults = faults
         self._running: list[Running] = []
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
@@ -119,7 +124,9 @@ class Loop:
 
     def _begin(self, ti: Any) -> None:
         attempt = self._attempt(ti)
+        self._faults.begin(attempt.name, attempt.number, attempt.run_id)
         process = TaskTry.begin(ti, self._around, attempt.log)
+        self._faults.started(process.pid)
         self._follow(Running(attempt, process, ti))
         self._tell(attempt, "running")
 
@@ -175,6 +182,7 @@ class Loop:
         one.process.close()
         if isinstance(one.process, TriggerTry):
             return
+        self._faults.end()
         self._adopt_triggered(one)
         if crash := one.process.crash_in_words():
             self._scheduler.lose(one.ti, crash)

@@ -16,6 +16,14 @@ from harness.services.base import Service
 #: where a process finds the driver that it belongs to; written by `Spark.environ`
 VARIABLE = "HARNESS_SPARK"
 
+#: S3A asks an absent store again for minutes (Hadoop, "S3A: retry and recovery")
+_HURRIED = {
+    "attempts.maximum": "2",
+    "retry.limit": "2",
+    "retry.interval": "200ms",
+    "connection.establish.timeout": "5s",
+}
+
 
 class Spark(Service[SparkSpec]):
     """A resident driver; `client` is this process's SparkSession in it.
@@ -48,6 +56,22 @@ class Spark(Service[SparkSpec]):
             conf |= s3a_settings(store, everywhere=number == 0)
         if conf:
             ask(self._address, "hadoop", conf=conf)
+
+    def reach(self, store: Service[Any], *, hurried: bool) -> None:
+        """Let the driver reach a store's buckets at this address from now on, and close what it has open there.
+
+        Args:
+            store: an object store of this namespace; its buckets under their physical names.
+            hurried: give up after seconds instead of minutes when it does not answer.
+        """
+        buckets = list(store.slice.names["bucket"].values())
+        patience = {f"fs.s3a.bucket.{bucket}.{key}": value for bucket in buckets for key, value in _HURRIED.items()}
+        url = f"{store.endpoint.options.get('scheme', 'http')}://{store.endpoint.address}"
+        conf = {f"fs.s3a.bucket.{bucket}.endpoint": url for bucket in buckets}
+        if hurried:
+            ask(self._address, "hadoop", conf=conf | patience, close=buckets)
+        else:
+            ask(self._address, "hadoop", conf=conf, unset=list(patience), close=buckets)
 
     def open(self, prefix: str) -> Slice:
         warehouse = ask(self._address, "create", database=prefix)["warehouse"]

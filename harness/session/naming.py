@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from harness.environment.spec import ConnectionSpec, EnvironmentSpec, NameRef
+from harness.environment.spec import AirflowSpec, ConnectionSpec, EnvironmentSpec, NameRef
 from harness.models.service import Connection
 from harness.services.base import Service
 
@@ -17,14 +17,19 @@ def airflow_environ(spec: EnvironmentSpec, services: Mapping[str, Service[Any]])
     Connections and variables in Airflow's own form (AIRFLOW_CONN_*, AIRFLOW_VAR_*), then the settings by which the
     services' own tools find them, then what `airflow.environ` adds.
     """
+    return airflow_variables(spec.airflow, services)
+
+
+def airflow_variables(airflow: AirflowSpec, services: Mapping[str, Service[Any]]) -> dict[str, str]:
+    """Return the same from the environment's `airflow` block alone."""
     environ: dict[str, str] = {}
     for service in services.values():
         environ |= service.environ()
-    for name, connection in spec.airflow.connections.items():
+    for name, connection in airflow.connections.items():
         environ[f"AIRFLOW_CONN_{name.upper()}"] = resolve_connection(connection, services).as_json()
-    for name, value in spec.airflow.variables.items():
+    for name, value in airflow.variables.items():
         environ[f"AIRFLOW_VAR_{name.upper()}"] = resolve_variable(value, services)
-    return environ | spec.airflow.environ
+    return environ | airflow.environ
 
 
 def resolve_connection(spec: ConnectionSpec, services: Mapping[str, Service[Any]]) -> Connection:

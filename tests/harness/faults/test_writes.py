@@ -1,0 +1,98 @@
+"""Each acknowledged write is recorded, and a fault strikes directly after the one that it names."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import faults
+
+
+def recorded(stores, dag_id):
+    with faults.recorded():
+        report = stores.run(dag_id)
+    assert report.passed, report.reasons
+    return [(one.task, one.ordinal, one.role, one.operation, one.target) for one in report.runs[0].writes]
+
+
+def test_objects_are_recorded_by_bucket_and_key(stores):
+    bucket = stores.services["s3"].physical("lake")
+    assert recorded(stores, "objects") == [
+        ("put", 1, "s3", "PUT", f"{bucket}/a b.txt"),
+        ("put", 2, "s3", "PUT", f"{bucket}/b.txt"),
+    ]
+
+
+def test_transactions_that_changed_something_are_recorded_with_their_tables(stores):
+    database = stores.services["postgres"].physical("shop")
+    assert recorded(stores, "rows") == [
+        ("load", 1, "postgres", "COMMIT", f"{database}: CREATE orders"),
+        ("load", 2, "postgres", "COMMIT", f"{database}: INSERT orders"),
+    ]
+
+
+def test_acknowledged_messages_are_recorded_with_their_topic(stores):
+    topic = stores.services["kafka"].physical("orders")
+    assert recorded(stores, "events") == [
+        ("send", 1, "kafka", "PRODUCE", topic),
+        ("send", 2, "kafka", "PRODUCE", topic),
+    ]
+
+
+def test_delta_table_is_recorded_by_its_files_though_no_python_client_writes_them(stores):
+    writes = recorded(stores, "lines")
+    assert [operation for _, _, _, operation, _ in writes] == ["PUT", "PUT"]
+    assert writes[0][-1].endswith(".parquet")
+    assert writes[1][-1].endswith("/_delta_log/00000000000000000000.json")
+
+
+KILLED = {
+    "objects": ("put", 1, ["2 objects"]),
+    "rows": ("load", 2, ["written", "rolled back"]),
+    "events": ("send", 1, ["one", "two"]),
+    "lines": ("append", 1, []),
+}
+
+
+@pytest.mark.parametrize("dag_id", KILLED)
+def test_task_that_is_killed_at_a_write_has_made_that_write_and_no_other(stores, marks, dag_id):
+    task, write, _ = KILLED[dag_id]
+    with faults.kill(task, at_write=write):
+        report = stores.run(dag_id)
+    first, *later = report.runs[0].task(task).tries
+    assert (first.state, first.error) == ("failed", "killed by SIGKILL")
+    assert all(one.state == "success" for one in later)
+    assert [str(one.fault) for one in report.runs[0].fired] == [f"{task} is killed after its write {write}"]
+    assert [one.ordinal for one in report.runs[0].writes if one.attempt == 1] == list(range(1, write + 1))
+
+
+def test_killed_task_left_only_what_was_acknowledged(stores):
+    with faults.kill("put", at_write=1, attempt=None):
+        stores.run("objects")
+    assert stores.keys == ["a b.txt"]
+
+
+def test_killed_delta_writer_left_files_and_no_commit(stores):
+    with faults.kill("append", at_write=1):
+        stores.run("lines")
+    assert [key.endswith(".parquet") for key in stores.keys] == [True]
+
+
+@pytest.mark.parametrize("dag_id", KILLED)
+def test_task_that_fails_at_a_write_gets_an_exception_there(stores, dag_id):
+    task, write, _ = KILLED[dag_id]
+    with faults.fail(task, at_write=write):
+        report = stores.run(dag_id)
+    first = report.runs[0].task(task).tries[0]
+    assert (first.state, first.error) == ("failed", f"InjectedFault: {task} fails after its write {write}")
+
+
+def test_task_that_fails_at_a_write_may_still_clean_up(stores, marks):
+    with faults.fail("put", at_write=1, attempt=None):
+        stores.run("objects")
+    assert marks() == ["1 objects", "1 objects"]
+
+
+def test_tries_count_their_writes_each_from_one(stores):
+    with faults.recorded(), faults.fail("put", after=True):
+        report = stores.run("objects")
+    assert [(one.attempt, one.ordinal) for one in report.runs[0].writes] == [(1, 1), (1, 2), (2, 1), (2, 2)]
