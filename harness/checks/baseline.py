@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.checks.model import Finding
@@ -12,6 +12,8 @@ from harness.errors import ConfigError
 
 SCHEMA = "harness.baseline/1"
 Key = tuple[str, str, str]
+Looked = Callable[[str, str], bool]
+"""Takes a rule's id and a path, and says whether this check would have found that rule broken there."""
 
 
 def _key(finding: Finding) -> Key:
@@ -19,15 +21,29 @@ def _key(finding: Finding) -> Key:
     return (finding.rule, finding.path, finding.message)
 
 
-def apply_baseline(file: Path, findings: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
-    """Return the findings that are new, and those that the file knows; the file loses what is no longer found.
-
-    A file that does not exist is written with all findings.
+def start_baseline(file: Path, findings: Sequence[Finding]) -> None:
+    """Write a new file that knows all findings.
 
     Raises:
-        ConfigError: the file is no baseline.
+        ConfigError: there is one already: it can only shrink.
     """
-    known = _read(file) if file.exists() else Counter(_key(finding) for finding in findings)
+    if file.exists():
+        raise ConfigError("there is a baseline already, and it can only shrink", path=file, hint="remove it first")
+    _write(file, Counter(_key(finding) for finding in findings))
+
+
+def apply_baseline(
+    file: Path, findings: Sequence[Finding], looked: Looked = lambda rule, path: True
+) -> tuple[list[Finding], list[Finding]]:
+    """Return the findings that are new, and those that the file knows; the file loses what is no longer found.
+
+    Args:
+        looked: what this check has not looked for, the file keeps.
+
+    Raises:
+        ConfigError: the file is no baseline, or is not there: everything would be new, or nothing.
+    """
+    known = _read(file)
     left = known.copy()
     new: list[Finding] = []
     old: list[Finding] = []
@@ -38,12 +54,15 @@ def apply_baseline(file: Path, findings: Sequence[Finding]) -> tuple[list[Findin
         else:
             new.append(finding)
     still = Counter(_key(finding) for finding in old)
-    if still != known or not file.exists():
+    still += Counter({key: number for key, number in left.items() if not looked(key[0], key[1])})
+    if still != known:
         _write(file, still)
     return new, old
 
 
 def _read(file: Path) -> Counter[Key]:
+    if not file.exists():
+        raise ConfigError("there is no such baseline", path=file, hint="--start-baseline writes it")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         rows = {SCHEMA: content["findings"]}[content["schema"]]

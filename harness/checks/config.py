@@ -103,6 +103,10 @@ class Settings(_Table):
                 raise ConfigError(f"tool.harness.check: {rule_id} is ignored without a reason", path=file)
         return settings
 
+    def selects(self, rule_id: str) -> bool:
+        """Say whether a rule is asked for by its id; without a selection, all are."""
+        return not self.select or rule_id.startswith(self.select)
+
     def reason(self, rule_id: str, path: str) -> str | None:
         """Return why a rule does not apply to a file; None when it does."""
         for prefix, reason in self.ignore.items():

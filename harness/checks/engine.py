@@ -62,8 +62,7 @@ class Judge:
         return frozenset(rule.id for rule in self.rules)
 
     def _selected(self, rule: Rule) -> bool:
-        wanted = self.settings.select
-        return rule.id.startswith(wanted) or rule.name in wanted if wanted else rule.default
+        return rule.id.startswith(self.settings.select) if self.settings.select else rule.default
 
     def of_file(
         self, path: str, file: SourceFile | None, outcome: Loaded | None, others: Iterable[Finding] = ()
@@ -110,7 +109,7 @@ class Judge:
         return [(finding_of(rule, hit, path, dag_id), hit.subject) for hit in hits]
 
     def _counts(self, finding: Finding) -> bool:
-        return not self.settings.select or finding.rule.startswith(self.settings.select)
+        return self.settings.selects(finding.rule)
 
     def judge(self, project: Project) -> Judgement:
         """Decide which findings count, of all that was found in the files and in the project."""

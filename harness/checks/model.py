@@ -46,6 +46,10 @@ class Finding(Frozen):
     def place(self) -> str:
         return f"{self.path}:{self.line}:{self.column}"
 
+    def at_least(self, severity: Severity) -> bool:
+        """Say whether it is as serious as that."""
+        return SEVERITIES.index(self.severity) <= SEVERITIES.index(severity)
+
     @property
     def order(self) -> tuple[str, int, int, str, str]:
         """Sort key: by file, from top to bottom."""
@@ -56,7 +60,9 @@ class CheckReport(Frozen):
     """All findings of one check. Its JSON is the contract `harness.check/1`: additive within the version.
 
     Args:
-        files: how many DAG files were looked at.
+        fail_on: the least serious finding that makes the check fail.
+        paths: the DAG files that were looked at.
+        files: how many they are.
         dags: how many DAGs were found in them.
         hidden: findings that a stated reason or the baseline suppresses.
     """
@@ -64,6 +70,8 @@ class CheckReport(Frozen):
     schema_: Literal["harness.check/1"] = Field(default="harness.check/1", alias="schema")
     verdict: Verdict
     reasons: tuple[str, ...] = ()
+    fail_on: Severity = "error"
+    paths: tuple[str, ...] = ()
     files: int = 0
     dags: int = 0
     findings: tuple[Finding, ...] = ()

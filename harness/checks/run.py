@@ -7,20 +7,23 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.checks.air import CODES, air_findings
-from harness.checks.baseline import apply_baseline
+from harness.checks.baseline import apply_baseline, start_baseline
 from harness.checks.cache import Cache, cache_for
 from harness.checks.config import Settings, find_pyproject
 from harness.checks.engine import Judge, Judgement
-from harness.checks.model import SEVERITIES, CheckReport, Finding, Severity
+from harness.checks.model import CheckReport, Finding
 from harness.checks.project import Loaded, Project
 from harness.checks.registry import Registry, registry_of
+from harness.checks.selection import resolved
 from harness.checks.source.file import SourceFile
 from harness.checks.walk import Found, find_files
 from harness.errors import NothingChecked
+from harness.state.diff import count
 
 Progress = Callable[[int, int, str], None]
 """Takes how many files are done, how many there are, and what is being done."""
@@ -41,6 +44,7 @@ class Request:
         load: have Airflow load the files as well, instead of only reading them.
         cache: keep what is found, and take it from the last check for files whose inputs have not changed.
         baseline: file of the findings that are known, and hidden.
+        start: write that file, with everything that is found now.
     """
 
     paths: Sequence[Path]
@@ -49,6 +53,7 @@ class Request:
     load: bool = True
     cache: bool = True
     baseline: Path | None = None
+    start: bool = False
 
 
 @dataclass
@@ -71,23 +76,41 @@ def check(request: Request, progress: Progress = quiet) -> CheckReport:
 
     Raises:
         NothingChecked: no DAG was found.
-        ConfigError: a path or a setting is wrong.
+        ConfigError: a path or a setting is wrong, or the baseline.
     """
     started = time.monotonic()
     settings = request.settings or Settings.load(request.paths[0])
     registry = registry_of(settings.plugins, project_root(request.paths[0]))
+    settings = resolved(settings, registry)
     judge = Judge(registry, settings, request.environment)
     project = examine(request, judge, progress)
     judged = judge.judge(project)
-    if request.baseline is not None:
-        judged.findings, known = apply_baseline(request.baseline, judged.findings)
-        judged.hidden += known
     if not project.count and not judged.findings:
-        raise NothingChecked(
-            f"no DAG was found in {', '.join(map(str, request.paths))}",
-            hint="files need both words 'dag' and 'airflow' in them, and .airflowignore counts",
-        )
+        raise nothing_in(request.paths)
+    if request.baseline is not None:
+        if request.start:
+            start_baseline(request.baseline, judged.findings)
+        looked = partial(_looked, request, judge, project)
+        judged.findings, known = apply_baseline(request.baseline, judged.findings, looked)
+        judged.hidden += known
     return report(judged, settings, project, time.monotonic() - started)
+
+
+def nothing_in(paths: Sequence[Path]) -> NothingChecked:
+    """Return the error that no DAG is there."""
+    return NothingChecked(
+        f"no DAG was found in {', '.join(map(str, paths))}",
+        hint="files need both words 'dag' and 'airflow' in them, and .airflowignore counts",
+    )
+
+
+def _looked(request: Request, judge: Judge, project: Project, rule_id: str, path: str) -> bool:
+    """Say whether a finding of that rule in that file would have been made."""
+    known = judge.registry.rules.get(rule_id)
+    asked = rule_id in judge.asked if known else judge.settings.selects(rule_id)
+    possible = known is None or known.family != "environment" or judge.environment is not None
+    seen = path in project.facts or any(helper.path == path for helper in project.own_helpers)
+    return request.load and asked and possible and (seen or not Path(path).exists())
 
 
 def examine(request: Request, judge: Judge, progress: Progress = quiet) -> Project:
@@ -202,22 +225,19 @@ def module_name(path: str, roots: Sequence[Path]) -> str:
 
 def report(judged: Judgement, settings: Settings, project: Project, seconds: float) -> CheckReport:
     """Return the report of a check: it fails when a finding is as serious as the settings say."""
-    bad = [finding for finding in judged.findings if at_least(finding, settings.fail_on)]
+    bad = sum(finding.at_least(settings.fail_on) for finding in judged.findings)
     return CheckReport(
         schema="harness.check/1",
         verdict="fail" if bad else "pass",
-        reasons=(f"{len(bad)} findings of severity {settings.fail_on} or worse",) if bad else (),
+        reasons=(f"{count(bad, 'finding')} of severity {settings.fail_on} or worse",) if bad else (),
+        fail_on=settings.fail_on,
+        paths=tuple(project.facts),
         files=len(project.facts),
         dags=project.count,
         findings=tuple(judged.findings),
         hidden=len(judged.hidden),
         seconds=round(seconds, 3),
     )
-
-
-def at_least(finding: Finding, severity: Severity) -> bool:
-    """Say whether a finding is as serious as that."""
-    return SEVERITIES.index(finding.severity) <= SEVERITIES.index(severity)
 
 
 def examined(paths: Sequence[Path], settings: Settings | None = None, **options: Any) -> tuple[Project, Judgement]:

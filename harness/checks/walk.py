@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -51,7 +52,7 @@ def find_files(paths: Sequence[Path], project: Path | None = None) -> Found:
     for path in paths:
         if path.is_dir():
             found.roots.append(path)
-            for file in _below(path, path, [], set()):
+            for file in _below(path, found, [], set()):
                 _add(found, file, named=False)
         elif path.exists():
             found.roots.append(path.parent)
@@ -65,7 +66,7 @@ def find_files(paths: Sequence[Path], project: Path | None = None) -> Found:
     return found
 
 
-def _below(folder: Path, root: Path, patterns: list[tuple[Path, str]], seen: set[Path]) -> Iterator[Path]:
+def _below(folder: Path, found: Found, patterns: list[tuple[Path, str]], seen: set[Path]) -> Iterator[Path]:
     """Yield the files below a folder; a link that leads back to where we come from is not followed."""
     real = folder.resolve()
     if real in seen:
@@ -74,16 +75,18 @@ def _below(folder: Path, root: Path, patterns: list[tuple[Path, str]], seen: set
     inner = [*patterns, *_patterns(folder)]
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
+    except OSError as error:
+        found.problems.append(_unreadable(str(folder), error))
         return
     for entry in entries:
         path = Path(entry.path)
-        is_folder = entry.is_dir()
+        # unlike the entry's own, this one takes a link to itself for no folder
+        is_folder = path.is_dir()
         if entry.name in _SKIPPED or _ignored(path, inner, is_folder=is_folder):
             continue
         if is_folder:
             if not (path / "pyvenv.cfg").exists():
-                yield from _below(path, root, inner, seen)
+                yield from _below(path, found, inner, seen)
         elif entry.name.endswith((".py", ".zip")):
             yield path
 
@@ -116,15 +119,23 @@ def _add(found: Found, path: Path, *, named: bool) -> None:
             found.archives.append(shown)
         return
     try:
-        size = path.stat().st_size
+        about = path.stat()
+        size = about.st_size
+        if not stat.S_ISREG(about.st_mode):
+            found.problems.append(Loaded(shown, error="cannot be read: it is no regular file", ended="unreadable"))
+            return
         if size > MAX_BYTES:
             problem = f"the file has {size / 1e6:.1f} MB, which no DAG file has"
             found.problems.append(Loaded(shown, error=problem, ended="unreadable"))
             return
         content = path.read_bytes()
     except OSError as error:
-        found.problems.append(Loaded(shown, error=f"cannot be read: {error.strerror}", ended="unreadable"))
+        found.problems.append(_unreadable(shown, error))
         return
     lowered = content.lower()
     if named or (b"dag" in lowered and b"airflow" in lowered):
         found.files.append(shown)
+
+
+def _unreadable(shown: str, error: OSError) -> Loaded:
+    return Loaded(shown, error=f"cannot be read: {error.strerror}", ended="unreadable")

@@ -59,6 +59,9 @@ def check(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
         Path | None,
         typer.Option("--baseline", metavar="FILE", help="Known findings: hide them; the list can only shrink."),
     ] = None,
+    start: Annotated[
+        bool, typer.Option("--start-baseline", help="Write the list of --baseline: all that is found now is known.")
+    ] = False,
     format_: Annotated[Format, typer.Option("--format", help="How findings are written.")] = Format.text,
     environments: EnvironmentsDir = Path("environments"),
     as_json: Json = False,
@@ -74,10 +77,12 @@ def check(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     from harness.checks.run import check as run_check
     from harness.report.check import CheckProgress
 
+    if start and baseline is None:
+        raise ConfigError("--start-baseline writes the file of --baseline", hint="add --baseline FILE")
     wanted = tuple(paths or [Path("dags")])
     environment = _environment(env, environments)
     settings = _settings(wanted, select, ignore, fail_on)
-    request = Request(wanted, settings, environment, load=load, cache=not no_cache, baseline=baseline)
+    request = Request(wanted, settings, environment, load=load, cache=not no_cache, baseline=baseline, start=start)
     if usage:
         _print_usage(request, as_json=as_json or format_ is Format.json)
         return
@@ -151,9 +156,12 @@ def _print(report: CheckReport, format_: Format) -> None:
 def _print_usage(request: Any, *, as_json: bool) -> None:
     from harness.checks.engine import Judge
     from harness.checks.registry import Registry
-    from harness.checks.run import examine
+    from harness.checks.run import examine, nothing_in
 
-    uses = examine(request, Judge(Registry([]), request.settings)).usages
+    project = examine(request, Judge(Registry([]), request.settings))
+    if not project.count:
+        raise nothing_in(request.paths)
+    uses = project.usages
     if as_json:
         rows = [use.model_dump(mode="json") for use in uses]
         print_json({"schema": "harness.check.usage/1", "usages": rows})

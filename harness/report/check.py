@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import linecache
+import os
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from rich.markup import escape
@@ -46,7 +50,7 @@ def _summary(report: CheckReport) -> str:
     style = "bold green" if report.passed else "bold red"
     counts = [count(report.count(severity), severity) for severity in SEVERITIES if report.count(severity)]
     found = ", ".join(counts) if counts else "nothing found"
-    hidden = f", {report.hidden} hidden with a reason" if report.hidden else ""
+    hidden = f", {report.hidden} hidden by a reason or the baseline" if report.hidden else ""
     where = f"{count(report.files, 'file')}, {count(report.dags, 'DAG')} in {report.seconds:.1f} s"
     return f"[{style}]{report.verdict.upper()}[/{style}] {found}{hidden}; {where}"
 
@@ -72,18 +76,33 @@ def print_page(rule: Rule, out: Console | None = None) -> None:
 def github(report: CheckReport) -> Iterator[str]:
     """Yield one workflow command for each finding, which GitHub shows at the line."""
     for finding in report.findings:
-        place = f"file={finding.path},line={finding.line},col={finding.column},title={finding.rule} {finding.name}"
+        file = _github_property(_from_here(finding.path))
+        place = f"file={file},line={finding.line},col={finding.column},title={finding.rule} {finding.name}"
         text = finding.message + (f" ({finding.hint})" if finding.hint else "")
-        safe = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        yield f"::{_GITHUB_LEVELS[finding.severity]} {place}::{safe}"
+        yield f"::{_GITHUB_LEVELS[finding.severity]} {place}::{_github_text(text)}"
 
 
-def junit(report: CheckReport, files: Sequence[str] = ()) -> str:
+def _github_text(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _github_property(text: str) -> str:
+    return _github_text(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _from_here(path: str) -> str:
+    """Return a path as viewers of a repository know it: relative to the working folder, when it is below."""
+    here = Path.cwd()
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - unlike resolve() it keeps links, as their users do
+    return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else absolute.as_posix()
+
+
+def junit(report: CheckReport) -> str:
     """Return the report as JUnit XML: one test case for each file, failed by what fails the check."""
-    by_file: dict[str, list[Finding]] = {path: [] for path in files}
+    by_file: dict[str, list[Finding]] = {path: [] for path in report.paths}
     for finding in report.findings:
         by_file.setdefault(finding.path, []).append(finding)
-    bad = [path for path, found in by_file.items() if any(f.severity == "error" for f in found)]
+    bad = [path for path, found in by_file.items() if any(f.at_least(report.fail_on) for f in found)]
     suite = ET.Element(
         "testsuite",
         name="harness check",
@@ -95,19 +114,23 @@ def junit(report: CheckReport, files: Sequence[str] = ()) -> str:
     )
     for path, found in by_file.items():
         case = ET.SubElement(suite, "testcase", classname="harness.check", name=path, time="0")
-        errors = [f for f in found if f.severity == "error"]
+        errors = [f for f in found if f.at_least(report.fail_on)]
         if errors:
-            failure = ET.SubElement(
-                case, "failure", message=f"{errors[0].rule} {errors[0].message}", type=errors[0].rule
-            )
-            failure.text = "\n".join(_line(f) for f in errors)
-        others = [_line(f) for f in found if f.severity != "error"]
+            words = _xml(f"{errors[0].rule} {errors[0].message}")
+            failure = ET.SubElement(case, "failure", message=words, type=errors[0].rule)
+            failure.text = _xml("\n".join(_line(f) for f in errors))
+        others = [_line(f) for f in found if f not in errors]
         if others:
-            ET.SubElement(case, "system-out").text = "\n".join(others)
+            ET.SubElement(case, "system-out").text = _xml("\n".join(others))
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _xml(text: str) -> str:
+    """Leave out the characters that XML 1.0 has no way to write; messages of exceptions may hold any."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
 
 
 def _line(finding: Finding) -> str:
@@ -150,7 +173,8 @@ def _sarif_rule(rule: Rule) -> dict[str, Any]:
 
 
 def _sarif_result(finding: Finding, order: dict[str, int]) -> dict[str, Any]:
-    uri = finding.path.replace("\\", "/")
+    path = _from_here(finding.path)
+    uri = quote(path) if not Path(path).is_absolute() else Path(path).as_uri()
     text = finding.message + (f" ({finding.hint})" if finding.hint else "")
     return {
         "ruleId": finding.rule,

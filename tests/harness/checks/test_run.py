@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rules_found(project: Path, **changes: object) -> list[str]:
-    request = Request((project / "dags",), Settings.load(project), load=False, **changes)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"load": False, **changes}
+    request = Request((project / "dags",), Settings.load(project), **options)
     return [finding.rule for finding in check(request).findings]
 
 
@@ -160,15 +162,50 @@ def test_a_removed_name_is_said_once_by_the_rule_that_knows_more(project: Path) 
     assert ("AIR301", 3) in [(f.rule, f.line) for f in found if "days_ago" in f.message]
 
 
-def test_known_findings_are_hidden_and_the_list_of_them_shrinks(project: Path) -> None:
-    known = project / "known.json"
-    assert rules_found(project, baseline=known) == []
-    (project / "dags" / "two.py").write_text(DAG_FILE.format(name="two"))
-    assert "DAG401" in rules_found(project, baseline=known)
-    (project / "dags" / "one.py").write_text(DAG_FILE.format(name="one").replace('Variable.get("region")', "1"))
-    before = len(json.loads(known.read_text())["findings"])
-    rules_found(project, baseline=known)
-    assert len(json.loads(known.read_text())["findings"]) == before - 1
+class TestBaseline:
+    @pytest.fixture
+    def known(self, project: Path) -> Path:
+        """A baseline of everything that is found in two files."""
+        (project / "dags" / "two.py").write_text(DAG_FILE.format(name="two"))
+        file = project / "known.json"
+        assert rules_found(project, load=True, baseline=file, start=True) == []
+        return file
+
+    @staticmethod
+    def paths(known: Path) -> set[str]:
+        return {entry["path"] for entry in json.loads(known.read_text())["findings"]}
+
+    def test_known_findings_are_hidden_and_new_ones_are_not(self, project: Path, known: Path) -> None:
+        assert rules_found(project, baseline=known) == []
+        (project / "dags" / "three.py").write_text(DAG_FILE.format(name="three"))
+        assert "DAG401" in rules_found(project, baseline=known)
+        assert "DAG401" in rules_found(project, baseline=known)
+
+    def test_the_list_shrinks_with_what_is_repaired(self, project: Path, known: Path) -> None:
+        before = self.paths(known)
+        (project / "dags" / "one.py").write_text("from airflow.sdk import DAG\nDAG('one', schedule=None)\n")
+        rules_found(project, load=True, baseline=known)
+        assert before - self.paths(known) == {str(project / "dags" / "one.py")}
+
+    @pytest.mark.parametrize("how", ["path", "rules", "read"])
+    def test_what_a_check_did_not_look_for_stays_known(self, project: Path, known: Path, how: str) -> None:
+        before = known.read_text()
+        (project / "dags" / "one.py").write_text("from airflow.sdk import DAG\nDAG('one', schedule=None)\n")
+        path = project / "dags" / "two.py" if how == "path" else project / "dags"
+        settings = Settings(select=("DAG1",) if how == "rules" else ())
+        check(Request((path,), settings, load=how != "read", cache=False, baseline=known))
+        assert known.read_text() == before
+
+    def test_a_list_that_is_there_is_not_started_again(self, project: Path, known: Path) -> None:
+        with pytest.raises(ConfigError, match="can only shrink"):
+            rules_found(project, baseline=known, start=True)
+
+    def test_a_list_that_is_missing_hides_nothing(self, project: Path) -> None:
+        with pytest.raises(ConfigError, match="no such baseline"):
+            rules_found(project, baseline=project / "known.json")
+        assert main(["check", "--no-load", "--baseline", "known.json"]) == 2
+        assert main(["check", "--no-load", "--baseline", "known.json", "--start-baseline"]) == 0
+        assert main(["check", "--no-load", "--start-baseline"]) == 2
 
 
 class TestCache:
@@ -235,6 +272,15 @@ class TestWalk:
         found = find_files([tmp_path])
         assert [os.path.relpath(path, tmp_path) for path in found.files] == ["a.py", "deep/b.py"]
 
+    def test_links_that_lead_nowhere_and_pipes_are_problems(self, tmp_path: Path) -> None:
+        (tmp_path / "self.py").symlink_to("self.py")
+        (tmp_path / "self").symlink_to("self")
+        (tmp_path / "gone.py").symlink_to("nowhere.py")
+        os.mkfifo(tmp_path / "pipe.py")
+        found = find_files([tmp_path])
+        assert found.files == []
+        assert {Path(problem.path).name for problem in found.problems} == {"self.py", "gone.py", "pipe.py"}
+
     def test_a_huge_file_is_a_problem_and_not_read(self, tmp_path: Path) -> None:
         (tmp_path / "huge.py").write_text("# airflow dag\n" + "x = 1\n" * 400_000)
         found = find_files([tmp_path])
@@ -263,6 +309,22 @@ class TestCommand:
         assert main(["check", "--no-load"]) == 0
         assert main(["check", "--no-load", "--fail-on", "warning"]) == 1
 
+    @pytest.mark.parametrize("option", ["--select", "--ignore"])
+    def test_a_rule_that_does_not_exist_is_not_asked_in_silence(
+        self, project: Path, option: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["check", "--no-load", option, "DAG401,varable-at-parse"]) == 2
+        assert "did you mean 'variable-at-parse'" in capsys.readouterr().err
+
+    def test_a_rule_is_chosen_by_name_as_by_id(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["check", "--no-load", "--select", "variable-at-parse"]) == 1
+        assert main(["check", "--no-load", "--ignore", "variable-at-parse"]) == 0
+        assert main(["check", "--no-load", "--select", "removed-name"]) == 0
+
+    def test_usage_of_nothing_is_no_answer(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (project / "empty").mkdir()
+        assert main(["check", "empty", "--no-load", "--usage", "--json"]) == 4
+
     def test_a_rule_is_explained_by_id_or_name(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["check", "--explain", "masked-failure"]) == 0
         assert "DAG012" in capsys.readouterr().out
@@ -276,13 +338,6 @@ class TestCommand:
     def test_github_shows_a_finding_at_its_line(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         main(["check", "--no-load", "--select", "DAG401", "--format", "github"])
         assert capsys.readouterr().out.startswith("::error file=dags/one.py,line=2,col=10,title=DAG401")
-
-
-def test_junit_has_one_case_for_each_file(project: Path) -> None:
-    report = check(Request((Path("dags"),), Settings(select=("DAG401",)), load=False))
-    text = formats.junit(report)
-    assert 'tests="1" failures="1"' in text
-    assert 'name="dags/one.py"' in text
 
 
 def test_sarif_names_rule_level_and_place(project: Path) -> None:
