@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint bench build constraints clean
+.PHONY: help setup demo test test-fast lint bench docs build constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ lint: setup ## style, types, import direction, rules of the repository
 
 bench: setup ## measure the budgets side by side, and write docs/performance.md
 	@$(BIN)/python scripts/bench.py
+
+docs: setup ## write the pages that are made from the code: docs/pipelines.md, docs/rules.md
+	@$(BIN)/python scripts/pipelines_page.py
+	@$(BIN)/python -m harness.checks.docs
 
 build: setup ## wheel and source distribution in dist/
 	@$(BIN)/python -m build --installer uv

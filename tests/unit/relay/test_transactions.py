@@ -15,6 +15,7 @@ from jobs.relay.contract import Topics
 
 TOPICS = Topics("in", "out", "dead")
 CONFIG = {"bootstrap.servers": "nowhere:1", "group.id": "relay"}
+OURS = relays.transaction
 ERRORS = [KafkaException("refused"), ValueError("ours"), KeyboardInterrupt()]
 
 
@@ -105,7 +106,7 @@ def aborting_for_kafka_only(producer: Any) -> Iterator[None]:
 def aborting_twice(producer: Any) -> Iterator[None]:
     """The version that aborts where the error is met, and once more on the way out."""
     try:
-        with relays.transaction(producer):
+        with OURS(producer):
             yield
     except BaseException:
         producer.abort_transaction(30)
