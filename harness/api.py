@@ -123,7 +123,10 @@ class Session(client.Session):
         with nullcontext(namespace) if namespace else self.namespace() as used:
             request = self.request(dag_id, used, options)
             report = runner.run(request, client=ForkClient(str(self.fork_server())), on_event=on_event)
-            return report.model_copy(update={"services": tuple(self.health())})
+            report = report.model_copy(update={"services": tuple(self.health())})
+            # what `harness report` reads
+            (request.folder / "report.json").write_text(report.model_dump_json(by_alias=True), encoding="utf-8")
+            return report
 
     def request(self, dag_id: str, used: Namespace, options: RunOptions) -> RunRequest:
         """Return what a run in that namespace is asked for, as data that travels; its folder is new."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow.models.dagrun import DagRun
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
+from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.models.xcom import XComModel
@@ -43,6 +44,7 @@ class TaskRecord:
     tries: tuple[TryRecord, ...]
     rendered: dict[str, Any] = field(default_factory=dict)
     xcoms: dict[str, Any] = field(default_factory=dict)
+    upstream: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def _tasks(session: Any, dag_id: str, run_id: str) -> list[TaskRecord]:
     xcoms: dict[Key, dict[str, Any]] = defaultdict(dict)
     for one in rows(XComModel):
         xcoms[one.task_id, one.map_index][one.key] = XComModel.deserialize_value(one)
+    upstream = _upstream(session, dag_id)
     records = []
     for ti in rows(TaskInstance):
         key = (ti.task_id, ti.map_index)
@@ -104,9 +107,23 @@ def _tasks(session: Any, dag_id: str, run_id: str) -> list[TaskRecord]:
             tries[ti.try_number] = _try(ti)
         ordered = tuple(tries[number] for number in sorted(tries))
         records.append(
-            TaskRecord(*key, _word(ti.state), ti.operator, ordered, rendered.get(key) or {}, dict(xcoms[key]))
+            TaskRecord(
+                *key,
+                _word(ti.state),
+                ti.operator,
+                ordered,
+                rendered.get(key) or {},
+                dict(xcoms[key]),
+                upstream.get(ti.task_id, ()),
+            )
         )
     return sorted(records, key=lambda record: (record.tries[0].start if record.tries else _LAST, record.task_id))
+
+
+def _upstream(session: Any, dag_id: str) -> dict[str, tuple[str, ...]]:
+    """Return the tasks right before each task, as the DAG was stored for this run."""
+    stored = SerializedDagModel.get(dag_id, session=session)
+    return {task.task_id: tuple(sorted(task.upstream_task_ids)) for task in stored.dag.tasks} if stored else {}
 
 
 _LAST = datetime.max.replace(tzinfo=UTC)

@@ -49,6 +49,8 @@ COMMANDS = {
     "run": Command("harness.cli.run:run", "Run a DAG on an environment, and judge it."),
     "prove": Command("harness.cli.prove:prove", "Decide by experiment whether DAGs are safe to operate."),
     "diff": Command("harness.cli.diff:diff", "Compare two environments in what DAGs find there."),
+    "gate": Command("harness.cli.gate:gate", "Decide whether a stage may be entered, and leave the evidence."),
+    "report": Command("harness.cli.report:report", "Show a run as one HTML page, JUnit XML, or Markdown."),
     "evidence": Command("harness.cli.evidence:app", "Verify evidence files, and merge those of a matrix."),
 }
 

@@ -24,10 +24,12 @@ class Material:
     """What there is to judge.
 
     Args:
+        folder: of the DAG files.
         project: facts of all DAG files.
         checked: what the static rules found, the environment's own among them.
     """
 
+    folder: Path
     project: Project
     checked: CheckReport
 
@@ -58,4 +60,4 @@ def read(dags: Path, environment: Environment | None, progress: Progress = lambd
     project = examine(request, judge, progress)
     if not project.count:
         raise NothingChecked(f"no DAG was found in {dags}", hint="name the folder of the DAG files with --dags")
-    return Material(project, report(judge.judge(project), settings, project, 0.0))
+    return Material(dags, project, report(judge.judge(project), settings, project, 0.0))

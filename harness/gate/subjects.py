@@ -55,20 +55,37 @@ class Scope:
         return {name: subject.sha256 for name, subject in self.subjects.items()}
 
 
-def gather(environment: Environment, dags: Sequence[DagFile], *, images: bool = True) -> Scope:
+class Digests:
+    """SHA-256 of files, each read once: jars are large, and several environments have the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, str] = {}
+
+    def of(self, path: Path) -> str:
+        """Return the digest of a file's content, as hex."""
+        if path not in self._known:
+            with path.open("rb") as file:
+                self._known[path] = hashlib.file_digest(file, "sha256").hexdigest()
+        return self._known[path]
+
+
+def gather(
+    environment: Environment, dags: Sequence[DagFile], digests: Digests | None = None, before: Environment | None = None
+) -> Scope:
     """Digest everything that the verdict on these DAGs in this environment depends on.
 
     Args:
-        images: digest what services are made of as well; False where only the code matters.
+        before: the environment that this one is compared with; evidence of drift is about both.
     """
     project = environment.project.resolve()
+    digests = digests or Digests()
     sources = Sources(project, {dag.path.resolve().parent for dag in dags})
     subjects: dict[str, Subject] = {}
 
     def add(path: Path, kind: SubjectKind) -> str:
         name = named(path, project)
         if name not in subjects or kind == "dag":
-            subjects[name] = Subject(name=name, kind=kind, sha256=of_bytes(path.read_bytes()))
+            subjects[name] = Subject(name=name, kind=kind, sha256=digests.of(path))
         return name
 
     inputs: dict[str, tuple[str, ...]] = {}
@@ -86,9 +103,11 @@ def gather(environment: Environment, dags: Sequence[DagFile], *, images: bool = 
         add(path, "contract")
     shared = [add(project / pin, "constraints") for pin in PINS if (project / pin).is_file()]
     shared += [add(path, "input") for target in _targets(environment) for path in sources.of_target(target)]
-    for subject in [of_environment(environment), *(made_of(environment) if images else ())]:
+    for subject in [of_environment(environment), *made_of(environment, digests)]:
         subjects[subject.name] = subject
         shared.append(subject.name)
+    if before is not None:
+        subjects[environment_name(before)] = of_environment(before)
     return Scope(dict(sorted(subjects.items())), tuple(sorted(set(shared))), inputs, files)
 
 
@@ -137,7 +156,7 @@ def changes(then: Any, now: Any, path: str = "") -> list[str]:
     return [] if then == now else [path]
 
 
-def made_of(environment: Environment) -> Iterator[Subject]:
+def made_of(environment: Environment, digests: Digests) -> Iterator[Subject]:
     """Yield what the services are made of: images of containers, jars of embedded ones."""
     for name, service in environment.spec.services.items():
         if service.engine == "container":
@@ -145,7 +164,7 @@ def made_of(environment: Environment) -> Iterator[Subject]:
     engines = {(service.role, service.engine) for service in environment.spec.services.values()}
     for role in ("kafka", "spark"):
         if (role, "embedded") in engines:
-            yield from _jars(role)
+            yield from _jars(role, digests)
 
 
 def _image(role: str, image: str | None) -> str:
@@ -165,16 +184,13 @@ def _image(role: str, image: str | None) -> str:
         client.close()
 
 
-def _jars(role: str) -> Iterator[Subject]:
+def _jars(role: str, digests: Digests) -> Iterator[Subject]:
     """Yield the jars that are in the cache; what is not there yet, the start of the service fetches and pins."""
     from harness.engines.jars import cache_dir, fingerprint
 
     folder = cache_dir() / "jars" / fingerprint() / role
     for path in sorted(folder.glob("*.jar")):
-        with path.open("rb") as file:
-            yield Subject(
-                name=f"jar {role}/{path.name}", kind="jar", sha256=hashlib.file_digest(file, "sha256").hexdigest()
-            )
+        yield Subject(name=f"jar {role}/{path.name}", kind="jar", sha256=digests.of(path))
 
 
 def named(path: Path, project: Path) -> str:

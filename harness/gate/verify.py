@@ -14,7 +14,15 @@ from harness.errors import ConfigError
 from harness.gate.evidence import open_claim
 from harness.gate.policy import Circumstances, differing
 from harness.gate.store import commit_of
-from harness.gate.subjects import changes, environment_name, made_of, of_bytes, of_environment, without_gate
+from harness.gate.subjects import (
+    Digests,
+    changes,
+    environment_name,
+    made_of,
+    of_bytes,
+    of_environment,
+    without_gate,
+)
 from harness.models.base import Frozen
 from harness.models.gate import Claim, SignatureState
 from harness.models.run import Verdict
@@ -116,10 +124,23 @@ def circumstances(claim: Claim, project: Path, environment: Environment | None, 
         if one.kind not in ("environment", "image", "jar") and path.is_file():
             subjects[one.name] = of_bytes(path.read_bytes())
     if environment is not None:
-        subjects[environment_name(environment)] = of_environment(environment).sha256
         changed[environment_name(environment)] = ", ".join(changes(claim.evidence.resolved, without_gate(environment)))
+        subjects |= _environments(claim, environment)
         if any(one.kind in ("image", "jar") for one in claim.subjects):
-            subjects |= {one.name: one.sha256 for one in made_of(environment)}
+            subjects |= {one.name: one.sha256 for one in made_of(environment, Digests())}
     return Circumstances(
         environment=claim.evidence.environment, at=now, commit=commit_of(project), subjects=subjects, changed=changed
     )
+
+
+def _environments(claim: Claim, environment: Environment) -> dict[str, str]:
+    """Digest the environment, and the one that it was compared with when the evidence was made."""
+    found = {}
+    for one in claim.subjects:
+        if one.kind == "environment":
+            try:
+                other = Environment.load(one.name.partition(" ")[2], environment.folder, environment.project)
+            except ConfigError:
+                continue
+            found[one.name] = of_environment(other).sha256
+    return found

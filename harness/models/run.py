@@ -33,6 +33,7 @@ class TaskResult(Frozen):
         map_index: -1 for a task that is not mapped.
         state: Airflow's own word; `None` for a task that has none.
         declared: the reason from the environment, when this state was declared not to be a failure.
+        upstream: ids of the tasks right before it.
     """
 
     task_id: str
@@ -45,6 +46,7 @@ class TaskResult(Frozen):
     rendered: dict[str, Any] = Field(default_factory=dict)
     xcoms: dict[str, Any] = Field(default_factory=dict)
     declared: str | None = None
+    upstream: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ STYLES = {
     "failed": "red",
     "fail": "red",
     "error": "red",
+    "missing": "red",
     "upstream_failed": "red",
     "skipped": "yellow",
     "up_for_retry": "yellow",

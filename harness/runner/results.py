@@ -94,4 +94,5 @@ def _task(run: records.RunRecord, record: records.TaskRecord, folder: Path, erro
         operator=record.operator,
         rendered=record.rendered,
         xcoms=record.xcoms,
+        upstream=record.upstream,
     )

@@ -1,0 +1,166 @@
+"""Does what a plan says, in an order in which the cheap comes first, and fills in what was found as it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError, ServiceError
+from harness.gate import collect as collectors
+from harness.gate import contracts, store
+from harness.gate.case import Case
+from harness.gate.collect import OnStep, Step
+from harness.gate.compare import diff
+from harness.gate.plan import Plan
+from harness.gate.policy import seconds_of
+from harness.models.gate import Collected, DagEvidence, Drift, Proved
+
+if TYPE_CHECKING:
+    from harness.api import Session
+    from harness.models.service import ServiceEvent
+
+__all__ = ["Findings", "OnStep", "Step", "collect"]
+
+
+@dataclass
+class Findings:
+    """What was found so far: an interruption leaves it usable."""
+
+    collected: dict[str, Collected] = field(default_factory=dict)
+    dags: dict[str, DagEvidence] = field(default_factory=dict)
+    drift: list[Drift] = field(default_factory=list)
+
+    def add(self, one: Collected, on_step: OnStep) -> None:
+        """Keep what a requirement came to, and tell of it."""
+        self.collected[one.requirement] = one
+        state = "reused" if one.reused else one.outcome
+        on_step(Step(one.requirement, "", state, "; ".join(one.reasons)))
+
+
+def collect(
+    case: Case, plan: Plan, findings: Findings, on_step: OnStep, on_service: Callable[[ServiceEvent], None]
+) -> None:
+    """Collect what the stage requires.
+
+    Raises:
+        ServiceError: a service did not start or was lost; `findings` holds what there is.
+    """
+    requires = case.policy.requires
+    findings.dags = dict(plan.known)
+    if "integrity" in requires:
+        findings.add(collectors.integrity(case.material.checked), on_step)
+    if "drift" in requires:
+        _drift(case, findings, on_step)
+    if "unit" in requires:
+        _unit(case, plan, findings, on_step)
+    began = time.monotonic()
+    _dags(case, plan, findings, on_step, on_service)
+    seconds = round(time.monotonic() - began, 1)
+    if "runs" in requires:
+        findings.add(
+            _missing("runs") if case.external else collectors.runs_of(findings.dags.values(), seconds), on_step
+        )
+    if "proofs" in requires and "proofs" not in findings.collected:
+        proved = _missing("proofs") if case.external else collectors.proofs_of(findings.dags.values())
+        findings.add(proved, on_step)
+    if "contracts" in requires:
+        broken, notes = _broken_contracts(case)
+        findings.add(collectors.contracts_of(findings.dags.values(), case.contracts, broken, notes), on_step)
+
+
+def _missing(requirement: str) -> Collected:
+    reason = "nothing is run where services are external; require it of the stage before (`gate: after:`)"
+    return Collected(requirement=requirement, outcome="missing", reasons=(reason,))
+
+
+def _drift(case: Case, findings: Findings, on_step: OnStep) -> None:
+    on_step(Step("drift", "", "running"))
+    began = time.monotonic()
+    before = case.before.environment if case.before else None
+    try:
+        report = diff(before, case.environment, case.material.project.usages)
+    except ServiceError as error:
+        reason = str(error).splitlines()[0]
+        findings.add(Collected(requirement="drift", outcome="missing", reasons=(reason,)), on_step)
+        return
+    findings.drift = list(report.differences)
+    findings.add(
+        Collected(
+            requirement="drift",
+            outcome="fail" if report.verdict == "fail" else "pass",
+            checked=report.compared,
+            failed=len(report.reasons),
+            reasons=report.reasons,
+            notes=tuple(one.sentence for one in report.differences if one.allowed),
+            seconds=round(time.monotonic() - began, 1),
+        ),
+        on_step,
+    )
+
+
+def _unit(case: Case, plan: Plan, findings: Findings, on_step: OnStep) -> None:
+    if plan.unit is not None:
+        findings.add(plan.unit, on_step)
+        return
+    on_step(Step("unit", "", "running", ", ".join(case.policy.unit)))
+    findings.add(collectors.unit(case.project, case.policy.unit, seconds_of(case.policy.deadline)), on_step)
+
+
+def _dags(
+    case: Case, plan: Plan, findings: Findings, on_step: OnStep, on_service: Callable[[ServiceEvent], None]
+) -> None:
+    """Run and prove the DAGs of the plan, on services that are started once."""
+    for dag_id in plan.known:
+        if dag_id not in plan.proofs:
+            on_step(Step("runs", dag_id, "reused"))
+    if case.external or not (plan.runs or plan.proofs):
+        return
+    from harness.api import Session
+
+    with Session(case.environment, dags=case.material.folder, on_event=on_service) as session:
+        for dag_id in dict.fromkeys((*plan.runs, *plan.proofs)):
+            if dag_id in plan.runs:
+                _run(session, case, dag_id, findings, on_step)
+            if dag_id in plan.proofs and findings.collected.get("proofs") is None:
+                _prove(session, case, dag_id, findings, on_step)
+
+
+def _run(session: Session, case: Case, dag_id: str, findings: Findings, on_step: OnStep) -> None:
+    on_step(Step("runs", dag_id, "running"))
+    found = collectors.run_dag(session, dag_id, case.scope, case.contracts, seconds_of(case.policy.deadline))
+    findings.dags[dag_id] = found
+    detail = "; ".join((*found.reasons, *found.broken)) or f"{found.runs} runs, {found.tasks} tasks, {found.seconds} s"
+    on_step(Step("runs", dag_id, "fail" if found.verdict != "pass" or found.broken else "pass", detail))
+
+
+def _prove(session: Session, case: Case, dag_id: str, findings: Findings, on_step: OnStep) -> None:
+    dag = findings.dags.get(dag_id) or DagEvidence(
+        dag_id=dag_id, path=case.scope.files[dag_id], inputs=case.scope.inputs[dag_id]
+    )
+    if dag.verdict not in (None, "pass"):
+        return  # what does not run once has nothing to prove; the run's own reasons say why
+    on_step(Step("proofs", dag_id, "running"))
+    wanted = list(case.policy.proofs) or list(case.properties)
+    try:
+        proved = collectors.prove_dag(session, dag_id, wanted)
+    except ImportError as error:
+        reason = f"proofs cannot be collected: this installation has no prover ({error})"
+        findings.add(Collected(requirement="proofs", outcome="missing", reasons=(reason,)), on_step)
+        return
+    except ServiceError:
+        raise
+    except HarnessError as error:
+        proved = tuple(Proved(property=name, outcome="undecided", reason=str(error)) for name in wanted)
+    findings.dags[dag_id] = dag.model_copy(update={"proofs": proved})
+    bad = [f"{one.property} is {one.outcome}" for one in proved if one.outcome in ("refuted", "undecided")]
+    on_step(Step("proofs", dag_id, "fail" if bad else "pass", "; ".join(bad) or f"{len(proved)} properties"))
+
+
+def _broken_contracts(case: Case) -> tuple[list[str], list[str]]:
+    """Compare the contracts with those under which this stage was entered last."""
+    for claim in store.claims(case.project, case.environment.name, case.keys(case.policy.keys)):
+        if claim.evidence.contracts and all(one.outcome == "pass" for one in claim.evidence.collected):
+            return contracts.compared(claim.evidence.contracts, [one.shape for one in case.contracts])
+    return [], []

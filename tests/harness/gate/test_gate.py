@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.cli.main import main
+from harness.environment import Environment
+from harness.gate.promote import Ask, gate
+from harness.gate.work import Step
+from harness.models.gate import GateReport
+
+from .conftest import commit
+
+DAG = '''
+"""One word into the drawer."""
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import Variable, dag, task
+
+DEFAULTS = {"owner": "team", "retries": 1, "execution_timeout": timedelta(minutes=5)}
+
+@task
+def put():
+    from jobs.NAME import word
+    return word(Variable.get("region"))
+
+@dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1, tz="UTC"), catchup=False, default_args=DEFAULTS,
+     max_active_runs=1, tags=["toy"], doc_md=__doc__)
+def NAME():
+    put()
+
+NAME()
+'''
+STAGE = """
+stage: {stage}
+plugins: [toy]
+services:
+  toy: {{keys: [greeting]}}
+airflow:
+  variables: {{region: eu-west-1}}
+dags:
+  first: {{dates: {{from: 2026-01-01, to: 2026-01-01}}}}
+  second: {{dates: {{from: 2026-01-01, to: 2026-01-01}}}}
+gate:
+  requires: {requires}
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of two small DAGs on one light service, in a git repository."""
+    root = tmp_path / "toy"
+    for name in ("first", "second"):
+        write(root / "dags" / f"{name}.py", DAG.replace("NAME", name))
+        write(root / "jobs" / f"{name}.py", "from jobs.shared import shout\ndef word(region): return shout(region)\n")
+    write(root / "jobs" / "__init__.py", "")
+    write(root / "jobs" / "shared.py", "def shout(text): return text.upper()\n")
+    write(root / "tests" / "unit" / "test_words.py", "def test_shout(): assert 'a'.upper() == 'A'\n")
+    write(root / "environments" / "test.yaml", STAGE.format(stage="test", requires="[integrity, unit, runs, drift]"))
+    acc = STAGE.format(stage="acc", requires="[integrity, drift]") + "  after: test\n"
+    write(root / "environments" / "acc.yaml", acc + "  approvals: {names: [ann]}\n")
+    write(root / ".gitignore", ".harness/\n__pycache__/\n")
+    shutil.copy(Path(__file__).parents[1] / "toy.py", root / "toy.py")
+    monkeypatch.syspath_prepend(str(root))
+    commit(root)
+    monkeypatch.chdir(root)
+    return root
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def enter(stage: str, **how: object) -> tuple[GateReport, list[Step]]:
+    steps: list[Step] = []
+    ask = Ask(Environment.load(stage), Path("dags"), **how)  # type: ignore[arg-type]
+    return gate(ask, steps.append), steps
+
+
+def run_again(steps: list[Step]) -> list[str]:
+    return [one.subject for one in steps if one.requirement == "runs" and one.subject and one.state == "pass"]
+
+
+def test_two_stages_are_entered_one_after_the_other_and_only_what_changed_is_run_again(toy: Path) -> None:
+    before, _ = enter("acc")
+    assert "after test: evidence: there is none; collect it with `harness gate --to test`" in before.reasons
+
+    first, steps = enter("test")
+    assert (first.verdict, first.reasons) == ("pass", ())
+    assert run_again(steps) == ["first", "second"]
+    assert {one.requirement: one.checked for one in first.collected}["unit"] == 1
+
+    unapproved, _ = enter("acc")
+    assert [one.requirement for one in unapproved.refusals] == ["approval"]
+    approved, _ = enter("acc", approver="ann", reason="looked at it")
+    assert approved.passed, approved.reasons
+    assert "the approval of ann is unauthenticated: no listed key has signed it" in approved.notes
+
+    _, steps = enter("test")
+    assert run_again(steps) == []
+
+    (toy / "jobs" / "second.py").write_text("def word(region): return region\n")
+    stale, _ = enter("acc")
+    assert any("jobs/second.py: changed" in reason for reason in stale.reasons)
+    commit(toy)
+    again, steps = enter("test")
+    assert again.passed, again.reasons
+    assert run_again(steps) == ["second"]
+
+    (toy / "jobs" / "shared.py").write_text("def shout(text): return text\n")
+    again, steps = enter("test")
+    assert again.passed, again.reasons
+    assert run_again(steps) == ["first"]
+
+
+def test_a_failing_dag_and_a_failing_test_are_refused_by_name(toy: Path) -> None:
+    (toy / "jobs" / "first.py").write_text("def word(region): raise ValueError('no word')\n")
+    (toy / "tests" / "unit" / "test_words.py").write_text("def test_shout(): assert False\n")
+    report, _ = enter("test")
+    assert report.verdict == "fail"
+    assert any(one.requirement == "runs" and one.subject == "first" for one in report.refusals)
+    assert any("test_shout failed" in reason for reason in report.reasons)
+
+
+def test_a_connection_that_a_stage_lacks_is_named_with_its_use(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dag = toy / "dags" / "first.py"
+    dag.write_text(
+        dag.read_text().replace("put()\n\nfirst", 'put(conn_id="drawer")\n\nfirst').replace("put():", "put(conn_id):")
+    )
+    file = toy / "environments" / "test.yaml"
+    file.write_text(file.read_text().replace("airflow:\n", "airflow:\n  connections: {drawer: {service: toy}}\n"))
+
+    code = main(["diff", "test", "acc", "--json"])
+
+    said = json.loads(capsys.readouterr().out)
+    line = next(n for n, text in enumerate(dag.read_text().splitlines(), 1) if "drawer" in text)
+    assert code == 1
+    assert said["reasons"] == [f"connection drawer: missing; used at dags/first.py:{line}"]
+    report, _ = enter("acc", approver="ann", reason="try")
+    assert any(one.startswith("drift: connection drawer: missing") for one in report.reasons)
+
+
+def test_a_dry_run_says_what_would_be_collected_and_collects_nothing(toy: Path) -> None:
+    report, steps = enter("test", dry_run=True)
+    assert report.verdict == "fail"
+    assert report.todo == ("integrity", "drift", "unit", "run first", "run second")
+    assert run_again(steps) == []
+    assert not (toy / ".harness" / "evidence").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "expected"),
+    [
+        (["--to", "dev"], 4, "dev requires nothing"),
+        (["--to", "nowhere"], 2, "nowhere"),
+        (["--to", "acc", "--approve", "ann"], 2, "an approval is a name and a reason"),
+        (["--to", "test", "--dags", "elsewhere"], 2, "there is no elsewhere"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told(
+    toy: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, expected: str
+) -> None:
+    write(toy / "environments" / "dev.yaml", "stage: dev\n")
+    assert main(["gate", *words]) == code
+    assert expected in capsys.readouterr().err
