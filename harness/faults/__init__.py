@@ -10,8 +10,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from harness.faults.scope import active, clock, fail, inject, kill, outage, recorded
 from harness.models.fault import Clock, Fault, Fired, Outage, RecordWrites, TaskFault, WritePoint
+
+if TYPE_CHECKING:
+    from harness.faults.delivery import disordered as disordered
+    from harness.faults.delivery import rewind as rewind
+    from harness.faults.disk import small_disk as small_disk
+    from harness.faults.line import line as line
 
 __all__ = [
     "Clock",
@@ -23,9 +32,27 @@ __all__ = [
     "WritePoint",
     "active",
     "clock",
+    "disordered",
     "fail",
     "inject",
     "kill",
+    "line",
     "outage",
     "recorded",
+    "rewind",
+    "small_disk",
 ]
+
+#: imported when it is asked for: services and processes are not for everybody who names a fault
+_HOME = {
+    "disordered": "harness.faults.delivery",
+    "line": "harness.faults.line",
+    "rewind": "harness.faults.delivery",
+    "small_disk": "harness.faults.disk",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ class Control:
             return
         if airflow is None:
             raise RunError("faults between tasks and services need the request's 'airflow'")
-        fronts = [self._front(services[name]) for name in wanted]
+        fronts = [self._undo.enter_context(front_of(services[name])) for name in wanted]
         self._proxy = self._undo.enter_context(Proxy(fronts, counts=counts))
         behind = {name: moved(services[name], port) for name, port in self._proxy.ports.items()}
         self.environ = _changed(airflow, services, {**services, **behind}, environ)
@@ -121,35 +121,6 @@ class Control:
             names |= {name for name, service in services.items() if service.role in RECORDED}
         return sorted(names)
 
-    def _front(self, service: Service[Any]) -> Front:
-        at = service.endpoint
-        if at.engine == "external":
-            raise ConfigError(f"no fault can be put in front of {service.name!r}: it is external")
-        role = "tcp" if at.options.get("scheme") == "https" else service.role
-        if role != "kafka":
-            return Front(service.name, role, at.host, at.port)
-        for slot in filter(None, at.options.get("slots", "").split(",")):
-            port, advertised = map(int, slot.split(":"))
-            if self._take(advertised):
-                return Front(service.name, role, at.host, port, advertised)
-        raise ConfigError(
-            f"no fault can be put in front of {service.name!r}: its broker has no free spare listener",
-            hint="the embedded engine has four, each for one run with faults at a time",
-        )
-
-    def _take(self, port: int) -> bool:
-        """Take a broker's spare listener for this run, among the processes of this user."""
-        from filelock import FileLock, Timeout
-
-        from harness.session.records import runtime_dir
-
-        lock = FileLock(runtime_dir() / f"slot-{port}.lock")
-        try:
-            self._undo.enter_context(lock.acquire(timeout=0))
-        except Timeout:
-            return False
-        return True
-
     def _turn_spark(self, services: Mapping[str, Service[Any]], store: Service[Any]) -> None:
         """Let the resident Spark reach the namespace's buckets through the proxy; it does not read our environment."""
         for driver in services.values():
@@ -157,6 +128,52 @@ class Control:
                 point: Any = driver
                 point.reach(store, hurried=True)
                 self._undo.callback(point.reach, services[store.name], hurried=False)
+
+
+@contextmanager
+def front_of(service: Service[Any]) -> Iterator[Front]:
+    """Find where a proxy in front of a service listens; a broker's spare listener is taken for the block's length.
+
+    Raises:
+        ConfigError: the service is external, or its broker has no free spare listener.
+    """
+    at = service.endpoint
+    if at.engine == "external":
+        raise ConfigError(f"no fault can be put in front of {service.name!r}: it is external")
+    if service.role != "kafka":
+        # what is encrypted cannot be read along
+        role = "tcp" if at.options.get("scheme") == "https" else service.role
+        yield Front(service.name, role, at.host, at.port)
+        return
+    for slot in filter(None, at.options.get("slots", "").split(",")):
+        port, advertised = map(int, slot.split(":"))
+        with _taken(advertised) as mine:
+            if mine:
+                yield Front(service.name, service.role, at.host, port, advertised)
+                return
+    raise ConfigError(
+        f"no fault can be put in front of {service.name!r}: its broker has no free spare listener",
+        hint="the embedded engine has four, each for one run with faults at a time",
+    )
+
+
+@contextmanager
+def _taken(port: int) -> Iterator[bool]:
+    """Take a port for the block's length among the processes of this user; tell whether it was free."""
+    from filelock import FileLock, Timeout
+
+    from harness.session.records import runtime_dir
+
+    lock = FileLock(runtime_dir() / f"slot-{port}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def moved(service: Service[Any], port: int) -> Service[Any]:

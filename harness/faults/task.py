@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.faults import ledger
+from harness.faults.clock import clock_of, shown
 from harness.faults.host import tell_raised
 from harness.faults.strike import InjectedFault, Struck, raise_soon
-from harness.models.fault import Fault, Fired, TaskFault
+from harness.models.fault import Clock, Fault, Fired, TaskFault
 
 Execute = Callable[..., Any]
 
@@ -26,13 +27,14 @@ class Saboteur:
     """
 
     def __init__(self, faults: Sequence[Fault], notes: Path, news: int = 0) -> None:
+        self._all = tuple(faults)
         self._faults = [fault for fault in faults if isinstance(fault, TaskFault)]
         self._notes = notes
         self._news = news
 
     def wrap(self, execute: Execute) -> Execute:
         """Return `execute(context=, ti=, log=)` with the faults around it."""
-        if not self._faults:
+        if not self._all:
             return execute
 
         def sabotaged(context: Any, ti: Any, log: Any) -> Any:
@@ -41,13 +43,20 @@ class Saboteur:
             self._await_strikes(later, log)
             self._strike("before", mine, ti, log)
             try:
-                result = execute(context=context, ti=ti, log=log)
+                with shown(self._clock(ti)):
+                    result = execute(context=context, ti=ti, log=log)
             except Struck:
                 raise self._struck(later, log) from None
             self._strike("after", mine, ti, log)
             return result
 
         return sabotaged
+
+    def _clock(self, ti: Any) -> Clock | None:
+        clock = clock_of(self._all, ti)
+        if clock is not None:
+            ledger.note(self._notes, Fired(fault=clock, task=name_of(ti), attempt=ti.try_number, run_id=ti.run_id))
+        return clock
 
     def _await_strikes(self, faults: Sequence[TaskFault], log: Any) -> None:
         """Let the proxy's signal raise in the main thread: the proxy alone knows when a write is acknowledged."""

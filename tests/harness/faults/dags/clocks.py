@@ -1,0 +1,26 @@
+"""Tasks that say what time it is."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from datetime import UTC, datetime
+
+from airflow.sdk import dag, task
+
+
+@dag(schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False)
+def clocks():
+    @task(retries=1)
+    def look():
+        shown = subprocess.run(["date", "+%s"], capture_output=True, text=True, check=True).stdout
+        return {"now": datetime.now(UTC).timestamp(), "time": time.time(), "program": int(shown)}
+
+    @task.sensor(poke_interval=1, timeout=60)
+    def wait():
+        return True
+
+    wait() >> look()
+
+
+clocks()
