@@ -51,6 +51,7 @@ COMMANDS = {
     "diff": Command("harness.cli.diff:diff", "Compare two environments in what DAGs find there."),
     "gate": Command("harness.cli.gate:gate", "Decide whether a stage may be entered, and leave the evidence."),
     "report": Command("harness.cli.report:report", "Show a run as one HTML page, JUnit XML, or Markdown."),
+    "init": Command("harness.cli.init:init", "Add the harness to an existing Airflow project."),
     "evidence": Command("harness.cli.evidence:app", "Verify evidence files, and merge those of a matrix."),
 }
 

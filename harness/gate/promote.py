@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _VERSIONS = ("dtap-harness", "apache-airflow", "apache-airflow-task-sdk", "pyspark", "delta-spark", "deltalake")
 
+_COSTLY = frozenset({"unit", "runs", "proofs"})
+"""Requirements that are not begun before the stage before is open."""
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -71,6 +74,9 @@ def gate(
         return _report(case, known, refusals, began, todo=_in_words(case, todo, refusals))
     if not refusals and not ask.everything and ask.approver is None:
         return _report(case, known, refusals, began, notes=("nothing has changed since this evidence was made",))
+    closed = case.refusals_before()
+    if closed and _COSTLY.intersection(case.policy.requires):
+        return _report(case, known, closed, began, notes=("nothing was collected: the stage before is not open",))
     claim = _collected(case, ask, todo, on_step, on_service)
     return _report(case, claim, case.refusals(claim), began)
 

@@ -14,6 +14,8 @@ from harness.models.gate import GateReport
 
 from .conftest import commit
 
+pytestmark = pytest.mark.slow
+
 DAG = '''
 """One word into the drawer."""
 from datetime import timedelta
