@@ -17,10 +17,10 @@ from harness.faults.scope import active, clock, fail, inject, kill, outage, reco
 from harness.models.fault import Clock, Fault, Fired, Outage, RecordWrites, TaskFault, WritePoint
 
 if TYPE_CHECKING:
+    from harness.faults.between import line as line
     from harness.faults.delivery import disordered as disordered
     from harness.faults.delivery import rewind as rewind
     from harness.faults.disk import small_disk as small_disk
-    from harness.faults.line import line as line
 
 __all__ = [
     "Clock",
@@ -46,7 +46,7 @@ __all__ = [
 #: imported when it is asked for: services and processes are not for everybody who names a fault
 _HOME = {
     "disordered": "harness.faults.delivery",
-    "line": "harness.faults.line",
+    "line": "harness.faults.between",
     "rewind": "harness.faults.delivery",
     "small_disk": "harness.faults.disk",
 }

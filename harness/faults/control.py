@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from harness.environment.spec import AirflowSpec
-from harness.errors import ConfigError, RunError
+from harness.errors import ConfigError, HarnessError, RunError
 from harness.faults import ledger
 from harness.faults.host import Proxy
 from harness.faults.relay import Front
@@ -127,7 +127,7 @@ class Control:
             if driver.role == "spark":
                 point: Any = driver
                 point.reach(store, hurried=True)
-                self._undo.callback(point.reach, services[store.name], hurried=False)
+                self._undo.callback(_reach_again, point, services[store.name])
 
 
 @contextmanager
@@ -180,6 +180,12 @@ def moved(service: Service[Any], port: int) -> Service[Any]:
     """Return the service as it is seen through a port of this host."""
     endpoint = service.endpoint.model_copy(update={"host": "127.0.0.1", "port": port})
     return type(service)(service.name, service.spec, endpoint, service.slice)
+
+
+def _reach_again(driver: Any, store: Service[Any]) -> None:
+    # that a driver died is reported by whoever uses it
+    with suppress(HarnessError, OSError):
+        driver.reach(store, hurried=False)
 
 
 def _counts(fault: Fault) -> bool:

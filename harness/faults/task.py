@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.faults import ledger
-from harness.faults.clock import clock_of, shown
 from harness.faults.host import tell_raised
+from harness.faults.shift import clock_of, shown
 from harness.faults.strike import InjectedFault, Struck, raise_soon
 from harness.models.fault import Clock, Fault, Fired, TaskFault
 
