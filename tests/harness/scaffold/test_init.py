@@ -40,7 +40,9 @@ from airflow.sdk import DAG
 from airflow.providers.amazon.aws.transfers.sql_to_s3 import SqlToS3Operator
 
 with DAG("copy_orders", schedule=None):
-    SqlToS3Operator(task_id="copy", query="select 1", s3_bucket="landing-zone", s3_key="a", sql_conn_id="pg", aws_conn_id="s3")
+    SqlToS3Operator(
+        task_id="copy", query="select 1", s3_bucket="landing-zone", s3_key="a", sql_conn_id="pg", aws_conn_id="s3"
+    )
 """,
     "examples/copy/whirl.setup.sh": "#!/usr/bin/env bash\n",
     "envs/postgres-s3/docker-compose.yml": "services: {}\n",
