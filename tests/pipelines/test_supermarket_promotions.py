@@ -183,7 +183,8 @@ def test_a_wrong_name_fails_the_task_that_triggers(run_trap, right, wrong, said)
 def all_is_defined(folder, environment):
     """Hold a folder's DAGs against what the environment has: the storage's client would fall back on other logins."""
     request = Request((folder,), Settings(select=("DAG8",)), environment, load=False, cache=False)
-    assert check(request).findings == ()
+    findings = check(request).findings
+    assert not findings, "; ".join(finding.message for finding in findings)
 
 
 def test_every_connection_and_variable_is_defined(dags_folder, environment):
