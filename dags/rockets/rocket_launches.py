@@ -61,10 +61,13 @@ def get_pictures(data_interval_start: pendulum.DateTime | None = None) -> dict:
 def notify(data_interval_start: pendulum.DateTime | None = None) -> bool:
     """Tell by mail what there is to see, once, however often the day is run."""
     from jobs.common.connections import s3_client
-    from jobs.rockets.notice import notify_once
+    from jobs.common.mail import send_once
+    from jobs.rockets.contract import notified_key
+    from jobs.rockets.notice import notice
 
-    bucket, to, day = Variable.get("landing_bucket"), Variable.get("operators_mail"), day_of(data_interval_start)
-    return notify_once(s3_client("lake"), bucket, day, conn_id="mail", to=to)
+    s3, bucket, day = s3_client("lake"), Variable.get("landing_bucket"), day_of(data_interval_start)
+    mail = notice(s3, bucket, day, to=Variable.get("operators_mail"))
+    return mail is not None and send_once(mail, conn_id="mail", s3=s3, bucket=bucket, marker=notified_key(day))
 
 
 @dag(

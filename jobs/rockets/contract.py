@@ -26,5 +26,5 @@ def manifest_key(day: date) -> str:
 
 
 def notified_key(day: date) -> str:
-    """Return where it says which manifest was told by mail."""
+    """Return where it says which mail was sent."""
     return f"{folder(day)}notified.json"

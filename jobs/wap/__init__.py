@@ -1,0 +1,1 @@
+"""Write, audit, publish: what the tasks of `wap_events` do."""
