@@ -15,4 +15,6 @@ def day_of(start: datetime | None) -> date:
 
     if start is None:
         raise AirflowFailException("a run of this DAG needs a logical date: it says which day is meant")
-    return start.astimezone(UTC).date()
+    utc = start.astimezone(UTC)
+    # a plain date: pendulum's own, which a pendulum instant gives, is refused by Spark
+    return date(utc.year, utc.month, utc.day)

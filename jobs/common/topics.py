@@ -44,6 +44,8 @@ class TopicReader:
     ) -> Iterator[list[Message]]:
         """Yield messages up to the end that the topic had when the reader was made; never an empty batch.
 
+        All batches but the last are full.
+
         A message that comes meanwhile is left to the next reader: a job that writes to the topic it reads would never
         end. The end is an offset, or the broker's word (PARTITION_EOF): behind the last message there may be
         transaction markers, which no consumer is shown.
@@ -62,12 +64,17 @@ class TopicReader:
         first = starts or {part: low for part, (low, _) in self.ranges.items()}
         waiting = {part for part, (_, end) in self.ranges.items() if first[part] < end}
         self.consumer.assign([TopicPartition(self.topic, part, first[part]) for part in sorted(waiting)])
+        found: list[Message] = []
         while waiting:
             if time.monotonic() > deadline:
                 raise TopicError(f"{self.topic}: partitions {sorted(waiting)} not read to their end in {within:.0f} s")
-            found = [one for one in self.consumer.consume(size, timeout=0.5) if self._is_ours(one, waiting)]
-            if found:
+            got = self.consumer.consume(size - len(found), timeout=0.5)
+            found += [one for one in got if self._is_ours(one, waiting)]
+            if len(found) == size:
                 yield found
+                found = []
+        if found:
+            yield found
 
     def _is_ours(self, message: Message, waiting: set[int]) -> bool:
         """Tell whether it is a message from before the end, and note when a partition has none left."""
@@ -95,7 +102,7 @@ def topic_reader(topic: str, config: Mapping[str, Any], *, group: str) -> Iterat
     Raises:
         TopicError: there is no such topic.
     """
-    from confluent_kafka import Consumer, TopicPartition
+    from confluent_kafka import Consumer
 
     # the defaults of all three are the other way round, and each loses or doubles messages
     settings = {"enable.auto.commit": False, "isolation.level": "read_committed", "enable.partition.eof": True}
@@ -104,10 +111,27 @@ def topic_reader(topic: str, config: Mapping[str, Any], *, group: str) -> Iterat
         about = consumer.list_topics(topic, timeout=REQUEST).topics[topic]
         if about.error is not None:
             raise TopicError(f"{topic}: {about.error.str()}")
-        ranges = {
-            part: consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=REQUEST)
-            for part in sorted(about.partitions)
-        }
-        yield TopicReader(consumer, topic, ranges)
+        yield TopicReader(consumer, topic, {part: _range(consumer, topic, part) for part in sorted(about.partitions)})
     finally:
         consumer.close()
+
+
+def _range(consumer: Consumer, topic: str, part: int) -> tuple[int, int]:
+    """Return a partition's first offset and the one after its last; a broker that is new to it is asked again."""
+    from confluent_kafka import TopicPartition
+    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+    for attempt in Retrying(
+        retry=retry_if_exception(_is_moving), stop=stop_after_delay(REQUEST), wait=wait_fixed(0.1), reraise=True
+    ):
+        with attempt:
+            found: tuple[int, int] = consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=REQUEST)
+    return found
+
+
+def _is_moving(error: BaseException) -> bool:
+    """Tell whether a partition has no leader at the moment, as one that was just made."""
+    from confluent_kafka import KafkaError, KafkaException
+
+    moving = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+    return isinstance(error, KafkaException) and error.args[0].code() in moving

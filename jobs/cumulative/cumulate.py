@@ -126,7 +126,7 @@ def states(before: DataFrame, active: DataFrame, days: Collection[date]) -> Data
     from pyspark.sql import functions as F
 
     spark = before.sparkSession
-    wanted = spark.createDataFrame([(day,) for day in days], "ds DATE")
+    wanted = spark.range(1).select(F.explode(F.array(*[F.lit(day) for day in days])).alias("ds"))
     old = before.drop("ds").crossJoin(wanted).alias("old")
     new = (
         wanted.join(active, F.col("day") <= F.col("ds"))

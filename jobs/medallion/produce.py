@@ -6,21 +6,25 @@ line, `2026-01-01/17`, and only lines that the topic does not hold yet are sent.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from jobs.common.topics import topic_reader
+
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, KafkaError, Message
+    from confluent_kafka import KafkaError, Message
 
 ID_HEADER = "event-id"
 
+# must be named, and is no more than a name: nothing joins the group, and nothing is committed
+_GROUP = "orders-medallion-produce"
+
 
 class ProduceError(RuntimeError):
-    """The topic could not be read to its end, or a message was not acknowledged."""
+    """A message was not acknowledged."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ def produce(
         within: seconds for reading the topic, and as many for sending.
 
     Raises:
-        ProduceError: a deadline passed, or the broker refused a message. Calling again sends what is still missing.
+        TopicError: the topic could not be read to its end in time.
+        ProduceError: the broker refused a message, or was silent. Calling again sends what is still missing.
     """
     held = read_topic(topic, day=day, config=config, within=within)
     offered = sent = 0
@@ -74,70 +79,21 @@ def produce(
 
 
 def read_topic(topic: str, *, day: date, config: Mapping[str, Any], within: float) -> Held:
-    """Read a topic to its end, without a consumer group, and return what it holds; aborted messages do not count.
-
-    The end of each partition is what the broker says it is (PARTITION_EOF): comparing positions with the high
-    watermark would wait for ever where the last offset is a transaction marker.
-    """
-    deadline = time.monotonic() + within
+    """Read a topic to its end, and return what it holds; aborted messages do not count."""
     found: set[int] = set()
     records = 0
-    with _reader(topic, config) as (consumer, partitions):
-        waiting: set[int | None] = set(partitions)
-        while waiting:
-            if time.monotonic() > deadline:
-                raise ProduceError(f"{topic}: not read to its end within {within:.0f} s, {records} messages so far")
-            for message in consumer.consume(10_000, timeout=0.5):
-                if message.error() is None:
-                    records += 1
-                    found.update(_line_numbers(message, day))
-                else:
-                    waiting.discard(_ended(message))
+    with topic_reader(topic, config, group=_GROUP) as reader:
+        for batch in reader.batches(within=within):
+            records += len(batch)
+            for message in batch:
+                found.update(_line_numbers(message, day))
     return Held(frozenset(found), records)
 
 
-def topic_ranges(topic: str, *, config: Mapping[str, Any], within: float = 30) -> dict[str, list[int]]:
+def topic_ranges(topic: str, *, config: Mapping[str, Any]) -> dict[str, list[int]]:
     """Return each partition's first offset and the one after its last; partitions as text, as JSON wants keys."""
-    from confluent_kafka import TopicPartition
-
-    with _reader(topic, config) as (consumer, partitions):
-        found = {
-            str(part): consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=within)
-            for part in sorted(partitions)
-        }
-    return {part: list(offsets) for part, offsets in found.items()}
-
-
-@contextmanager
-def _reader(topic: str, config: Mapping[str, Any]) -> Iterator[tuple[Consumer, list[int]]]:
-    """Lend a consumer that is at the start of every partition, and the partitions' numbers."""
-    from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
-
-    # group.id must be set; nothing joins the group, and nothing is committed
-    settings = {"group.id": "orders-medallion-produce", "enable.auto.commit": False}
-    consumer = Consumer(
-        {**config, **settings, "isolation.level": "read_committed", "enable.partition.eof": True},
-    )
-    try:
-        about = consumer.list_topics(topic, timeout=30).topics[topic]
-        if about.error is not None:
-            raise ProduceError(f"{topic}: {about.error.str()}")
-        consumer.assign([TopicPartition(topic, part, OFFSET_BEGINNING) for part in about.partitions])
-        yield consumer, list(about.partitions)
-    finally:
-        consumer.close()
-
-
-def _ended(message: Message) -> int | None:
-    """Return the partition whose end was reached; of other errors, those that pass by themselves are waited out."""
-    from confluent_kafka import KafkaError
-
-    error = message.error()
-    if error.code() == KafkaError._PARTITION_EOF:
-        return int(message.partition())
-    if not error.retriable():
-        raise ProduceError(f"{message.topic()}: {error.str()}")
-    return None
+    with topic_reader(topic, config, group=_GROUP) as reader:
+        return {str(part): list(offsets) for part, offsets in reader.ranges.items()}
 
 
 def _line_numbers(message: Message, day: date) -> Iterator[int]:

@@ -110,8 +110,11 @@ def transactional(config: Mapping[str, Any]) -> Iterator[Producer]:
 
     settings = {"transactional.id": config["group.id"], "partitioner": "murmur2_random", "linger.ms": 20}
     producer = Producer({**config, **settings})
-    producer.init_transactions(REQUEST)
-    yield producer
+    try:
+        producer.init_transactions(REQUEST)
+        yield producer
+    finally:
+        producer.close()
 
 
 @contextmanager

@@ -114,6 +114,7 @@ def test_without_transactions_a_crash_doubles_events_and_the_audit_says_so(crash
         audit(config=config, topics=topics)
 
 
+@pytest.mark.filterwarnings("ignore:Producer abort_transaction failed during close")
 def test_a_second_relay_of_the_same_name_fences_the_first(config, topics, lines):
     with relays.transactional(config) as first, relays.transactional(config) as second:
         with pytest.raises(KafkaException) as fenced, relays.transaction(first):

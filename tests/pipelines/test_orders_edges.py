@@ -11,8 +11,9 @@ from psycopg.conninfo import make_conninfo
 
 from environments.seeds.orders_medallion import as_file
 from environments.sources.orders import OrderSource
+from jobs.common.topics import TopicError
 from jobs.medallion.contract import Layout
-from jobs.medallion.produce import ProduceError, produce, read_topic
+from jobs.medallion.produce import produce, read_topic
 from jobs.medallion.publish import publish, read_published
 
 pytestmark = pytest.mark.slow
@@ -104,7 +105,7 @@ def test_an_aborted_message_does_not_count_as_sent(kafka):
 def test_a_topic_that_is_not_there_is_named(kafka):
     config = {"bootstrap.servers": kafka.endpoint.address, "allow.auto.create.topics": False}
 
-    with pytest.raises(ProduceError, match="no-such-topic"):
+    with pytest.raises(TopicError, match="no-such-topic"):
         read_topic("no-such-topic", day=DAY_1, config=config, within=30)
 
 

@@ -67,6 +67,7 @@ def test_a_batch_is_begun_sent_marked_as_read_and_committed_in_this_order(produc
         "produce",
         "send_offsets_to_transaction",
         "commit_transaction",
+        "close",
     ]
     places, metadata, _ = producer.send_offsets_to_transaction.call_args.args
     assert [(one.topic, one.partition, one.offset) for one in places] == [("in", 0, 6)]
@@ -87,7 +88,7 @@ def test_nothing_new_opens_no_transaction(producer, arrive):
     arrive()
 
     assert relay() == relays.Relayed()
-    assert names(producer) == ["init_transactions"]
+    assert names(producer) == ["init_transactions", "close"]
 
 
 @contextmanager
