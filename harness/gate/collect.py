@@ -69,8 +69,8 @@ def unit(project: Path, folders: Sequence[str], deadline: float) -> Collected:
     """
     there = [folder for folder in folders if (project / folder).exists()]
     if not there:
-        words = f"there are no unit tests: {', '.join(folders)} is not there"
-        return Collected(requirement="unit", outcome="missing", reasons=(words,))
+        missing = f"there are no unit tests: {', '.join(folders)} is not there"
+        return Collected(requirement="unit", outcome="missing", reasons=(missing,))
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="harness-unit-") as place:
         result = Path(place, "junit.xml")

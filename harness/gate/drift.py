@@ -67,7 +67,7 @@ def _variable_type(value: object) -> str:
     if isinstance(value, NameRef):
         return "name of a " + next(kind for kind in _DECLARED if getattr(value, kind, None) is not None)
     # numbers and texts reach a DAG alike, as text; lists and objects as JSON
-    return {dict: "object", list: "list"}.get(type(value), "text")
+    return "object" if isinstance(value, Mapping) else "list" if isinstance(value, list) else "text"
 
 
 def _services(environment: Environment) -> Iterator[Thing]:

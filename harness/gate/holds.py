@@ -83,7 +83,7 @@ def _time(value: Any) -> datetime | None:
 
 
 def _options(name: str, options: Mapping[str, Any], present: Sequence[Any]) -> Iterator[str]:
-    tests = {
+    tests: dict[str, Callable[[Any, Any], bool]] = {
         "minimum": lambda value, limit: value >= _like(limit, value),
         "maximum": lambda value, limit: value <= _like(limit, value),
         "exclusiveMinimum": lambda value, limit: value > _like(limit, value),

@@ -10,7 +10,7 @@ from harness.environment.spec import EnvironmentSpec, GateSpec
 from harness.gate.contracts import Contract
 from harness.gate.policy import authentic, seconds_of
 from harness.gate.subjects import Scope, unchanged
-from harness.models.gate import Claim, Collected, DagEvidence
+from harness.models.gate import Claim, Collected, DagEvidence, Proved
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def plan(  # noqa: PLR0913 - one argument for each thing that the decision depen
     )
 
 
-def _settled(dag: DagEvidence) -> Sequence[object]:
+def _settled(dag: DagEvidence) -> Sequence[Proved]:
     return dag.proofs if all(one.outcome in ("holds", "skipped") for one in dag.proofs) else ()
 
 

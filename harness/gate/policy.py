@@ -156,7 +156,7 @@ def _runs(policy: GateSpec, evidence: Evidence, now: Circumstances) -> Iterator[
 def _proofs(policy: GateSpec, evidence: Evidence, now: Circumstances) -> Iterator[Refusal]:
     if evidence.of("proofs") is None or evidence.of("proofs").outcome == "missing":  # type: ignore[union-attr]
         return
-    wanted = policy.proofs or list(now.properties)
+    wanted: Sequence[str] = policy.proofs or now.properties
     if not wanted:
         yield _refusal("proofs", "there is no property to prove")
     for dag_id in _wanted(policy, now):

@@ -128,7 +128,7 @@ def _in_words(case: Case, todo: Plan, refusals: list[Refusal]) -> tuple[str, ...
     """Say what would be collected."""
     if not refusals:
         return ()
-    words = [name for name in case.policy.requires if name in ("integrity", "contracts", "drift")]
+    words: list[str] = [name for name in case.policy.requires if name in ("integrity", "contracts", "drift")]
     if "unit" in case.policy.requires and todo.unit is None:
         words.append("unit")
     if not case.external:

@@ -48,7 +48,7 @@ def _postgres(service: Any, dataset: str) -> Rows:
         raise ServiceError(f"there is no table {dataset}", role=service.name) from error
     rows = cursor.fetchall()
     names = [column.name for column in cursor.description]
-    kinds = [column._type_display() for column in cursor.description]
+    kinds = [column.type_display for column in cursor.description]
     types = {
         name: "array" if kind.endswith("[]") else _POSTGRES.get(kind.partition("(")[0], kind)
         for name, kind in zip(names, kinds, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -142,7 +142,7 @@ def _prove(session: Session, case: Case, dag_id: str, findings: Findings, on_ste
     if dag.verdict not in (None, "pass"):
         return  # what does not run once has nothing to prove; the run's own reasons say why
     on_step(Step("proofs", dag_id, "running"))
-    wanted = list(case.policy.proofs) or list(case.properties)
+    wanted: Sequence[str] = case.policy.proofs or case.properties
     try:
         proved = collectors.prove_dag(session, dag_id, wanted)
     except ImportError as error:

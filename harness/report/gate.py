@@ -67,8 +67,8 @@ def print_gate(report: GateReport) -> None:
         out.print(f"[dim]note: {escape(note)}[/dim]")
     for reason in report.reasons:
         out.print(f"[red]refused[/red] {escape(reason)}")
-    for one in report.todo:
-        out.print(f"would collect: {escape(one)}")
+    for what in report.todo:
+        out.print(f"would collect: {escape(what)}")
     if report.approval is not None:
         word = "" if report.signature == "verified" else " (unauthenticated)"
         out.print(f"approved by {escape(report.approval.name)}{word}: {escape(report.approval.reason)}")

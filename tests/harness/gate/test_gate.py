@@ -140,7 +140,7 @@ def test_a_connection_that_a_stage_lacks_is_named_with_its_use(toy: Path, capsys
     code = main(["diff", "test", "acc", "--json"])
 
     said = json.loads(capsys.readouterr().out)
-    line = next(n for n, text in enumerate(dag.read_text().splitlines(), 1) if "drawer" in text)
+    line = next(n for n, text in enumerate(dag.read_text().splitlines(), 1) if '"drawer"' in text)
     assert code == 1
     assert said["reasons"] == [f"connection drawer: missing; used at dags/first.py:{line}"]
     report, _ = enter("acc", approver="ann", reason="try")
