@@ -117,7 +117,8 @@ class HttpLink(Link):
         try:
             answer = await Head.read(reader)
             while answer is not None and 100 <= answer.status < 200:
-                await self.to_client(answer.raw)
+                # "go on" is no answer: without it the request would never be made
+                await self.to_client(answer.raw, regardless=True)
                 answer = await Head.read(reader)
             if answer is None:
                 raise Cut

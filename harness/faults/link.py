@@ -94,7 +94,7 @@ class Link:
         if outage is not None and outage.kind == "delay" and self._asked:
             await asyncio.sleep(outage.seconds)
         self._asked = False
-        self._answered += len(data)
+        self._answered += 0 if regardless else len(data)
         await _write(self.writer, data, outage)
 
     async def gate(self) -> Outage | None:

@@ -137,7 +137,7 @@ class PostgresWatch(Watch):
             self._copies_in = False
         makes = word == "SELECT" and _MAKES_A_TABLE.search(self._statement) is not None
         if (counted and rest.split(" ")[-1] != "0") or word in _CHANGES or makes:
-            self._changes.append(self._in_words(word))
+            self._changes.append(self._in_words("CREATE" if makes else word))
 
     def _in_words(self, word: str) -> str:
         for verb, table in _TABLE.findall(self._statement):

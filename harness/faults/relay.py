@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -16,6 +14,7 @@ from harness.faults.kafka_watch import KafkaWatch
 from harness.faults.link import HEAD, Cut, Link, Struck, WatchedLink, Write
 from harness.faults.postgres_watch import PostgresLink
 from harness.models.fault import Fault, Outage, TaskFault, WritePoint
+from harness.session import processes
 
 _RAISE_WITHIN = 60.0
 """Seconds in which a task must take an exception; one whose main thread is stuck in C code is killed instead."""
@@ -155,10 +154,10 @@ class Board:
             await relay.change(Weather(relay.weather.outage, fault.how))
         pid = await asyncio.wait_for(turn.pid, _PID_WITHIN)
         if fault.how == "kill":
-            _signal(pid, signal.SIGKILL)
+            processes.signal_tree(pid, signal.SIGKILL)
             raise Cut
-        _signal(pid, signal.SIGUSR2)
-        self._last = asyncio.get_running_loop().call_later(_RAISE_WITHIN, _signal, pid, signal.SIGKILL)
+        processes.send(pid, signal.SIGUSR2)
+        self._last = asyncio.get_running_loop().call_later(_RAISE_WITHIN, processes.signal_tree, pid, signal.SIGKILL)
         return "raise"
 
     async def raised(self) -> None:
@@ -276,8 +275,3 @@ def _bound(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.bind(("127.0.0.1", port))
     return made
-
-
-def _signal(pid: int, signum: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signum)

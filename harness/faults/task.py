@@ -13,6 +13,7 @@ from harness.faults.host import tell_raised
 from harness.faults.shift import clock_of, shown
 from harness.faults.strike import InjectedFault, Struck, raise_soon
 from harness.models.fault import Clock, Fault, Fired, TaskFault
+from harness.session import processes
 
 Execute = Callable[..., Any]
 
@@ -76,7 +77,9 @@ class Saboteur:
             log.warning(f"fault: {fault}")
             ledger.note(self._notes, Fired(fault=fault, task=name_of(ti), attempt=ti.try_number, run_id=ti.run_id))
             if fault.how == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
+                # a machine that goes down takes along what the task has started
+                processes.end_tree(os.getpid())
+                processes.send(os.getpid(), signal.SIGKILL)
             raise InjectedFault(str(fault))
 
 

@@ -88,8 +88,8 @@ def test_reset_after_some_bytes_lets_those_pass(line):
     with line.outage("reset", after_bytes=50), socket.create_connection((at.host, at.port), timeout=10) as raw:
         raw.sendall(f"GET /{bucket}?list-type=2 HTTP/1.1\r\nHost: {at.address}\r\n\r\n".encode())
         received = b"".join(until_reset(raw))
-    assert received.startswith(b"HTTP/1.1 200")
-    assert len(received) <= 50
+    assert received.startswith(b"HTTP/1.1 ")
+    assert len(received) == 50
 
 
 def test_reset_write_was_made_all_the_same(line, client):

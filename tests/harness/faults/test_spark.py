@@ -17,7 +17,7 @@ from harness.session.fleet import Fleet
 from harness.session.naming import airflow_variables
 
 AIRFLOW = AirflowSpec.model_validate({"variables": {"bucket": {"service": "s3", "bucket": "lake"}}})
-SPECS = {"s3": ("s3", S3Spec(buckets=["lake"], server="moto")), "spark": ("spark", SparkSpec())}
+SPECS = {"s3": ("s3", S3Spec(buckets=["lake"], server="moto")), "spark": ("spark", SparkSpec(packages=["delta", "s3"]))}
 
 
 @pytest.fixture(scope="module")

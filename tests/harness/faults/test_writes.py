@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import psycopg
 import pytest
+from confluent_kafka import TopicPartition
 
 from harness import faults
 
@@ -43,6 +47,65 @@ def test_delta_table_is_recorded_by_its_files_though_no_python_client_writes_the
     assert [operation for _, _, _, operation, _ in writes] == ["PUT", "PUT"]
     assert writes[0][-1].endswith(".parquet")
     assert writes[1][-1].endswith("/_delta_log/00000000000000000000.json")
+
+
+@pytest.mark.parametrize(
+    ("statements", "written"),
+    [
+        (["SELECT 1", "SET search_path = public", "SHOW search_path"], []),
+        (["INSERT INTO t VALUES (1)"], ["INSERT t"]),
+        (["INSERT INTO t SELECT 1 WHERE false", "UPDATE t SET n = 2 WHERE false"], []),
+        (["BEGIN", "INSERT INTO t VALUES (1)", "DELETE FROM t", "COMMIT"], ["INSERT t, DELETE t"]),
+        (["BEGIN", "INSERT INTO t VALUES (1)", "ROLLBACK"], []),
+        (["BEGIN", "INSERT INTO t VALUES (1)", "SELECT 1 / 0", "COMMIT"], []),
+        (["BEGIN", "INSERT INTO t VALUES (1)", "SAVEPOINT s", "SELECT 1 / 0", "ROLLBACK TO s", "COMMIT"], ["INSERT t"]),
+        (["CREATE TABLE u AS SELECT 1 AS n", "DROP TABLE u"], ["CREATE u", "DROP u"]),
+        (["TRUNCATE t"], ["TRUNCATE t"]),
+        (["DO $$ BEGIN PERFORM 1; END $$"], ["DO"]),
+    ],
+    ids=lambda value: "; ".join(value) or "nothing",
+)
+def test_only_committed_changes_count(stores, statements, written):
+    with faults.line(stores.services["postgres"]) as line:
+        line.service.client_for("shop").execute("CREATE TABLE t (n int)")
+        with line.recorded() as seen:
+            for statement in statements:
+                with suppress(psycopg.errors.DivisionByZero):
+                    line.service.client_for("shop").execute(statement)
+    assert [write.target.partition(": ")[2] for write in seen[0].writes] == written
+
+
+def test_parts_of_an_upload_count_when_it_is_completed(stores):
+    with faults.line(stores.services["s3"]) as line, line.recorded() as seen:
+        client, target = line.service.client, {"Bucket": line.service.physical("lake"), "Key": "large"}
+        upload = client.create_multipart_upload(**target)["UploadId"]
+        part = client.upload_part(**target, UploadId=upload, PartNumber=1, Body=b"x")
+        parts = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
+        client.complete_multipart_upload(**target, UploadId=upload, MultipartUpload=parts)
+        client.delete_objects(Bucket=target["Bucket"], Delete={"Objects": [{"Key": "large"}]})
+    assert [(write.operation, write.target) for write in seen[0].writes] == [
+        ("POST", f"{target['Bucket']}/large"),
+        ("DELETE", target["Bucket"]),
+    ]
+
+
+def test_transactions_and_offsets_of_a_broker_count_when_they_are_committed(stores):
+    kafka = stores.services["kafka"]
+    with faults.line(kafka) as line, line.recorded() as seen:
+        producer = line.service.client.producer(transactional_id="tx-1")
+        producer.init_transactions(20)
+        for end in (producer.abort_transaction, producer.commit_transaction):
+            producer.begin_transaction()
+            producer.produce(kafka.physical("orders"), b"x")
+            producer.flush(20)
+            end(20)
+        consumer = line.service.client.consumer("loader", enable_auto_commit=False)
+        consumer.commit(offsets=[TopicPartition(kafka.physical("orders"), 0, 1)], asynchronous=False)
+        consumer.close()
+    assert [(write.operation, write.target) for write in seen[0].writes] == [
+        ("TRANSACTION", "tx-1"),
+        ("OFFSETS", f"{kafka.slice.prefix}.loader"),
+    ]
 
 
 KILLED = {
