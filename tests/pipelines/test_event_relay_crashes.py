@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
@@ -150,6 +151,12 @@ def test_after_an_abort_the_next_run_begins_where_the_last_commit_was(config, to
     assert lines("events_clean", "events_dead") == lines("events")
 
 
+def test_a_consumer_that_commits_by_itself_would_lose_the_batch_too(config, topics, lines, monkeypatch):
+    monkeypatch.setattr(confluent_kafka, "Consumer", Forgetful)
+    with pytest.raises(AssertionError):
+        test_after_an_abort_the_next_run_begins_where_the_last_commit_was(config, topics, lines, monkeypatch)
+
+
 def test_to_go_on_after_an_abort_would_lose_the_batch(config, topics, lines, monkeypatch):
     monkeypatch.setattr(relays, "following", failing_once(relays.following))
     monkeypatch.setattr(relays, "transaction", going_on)
@@ -180,6 +187,13 @@ def test_a_batch_that_was_not_read_waits_for_the_next_run(config, topics, kafka)
         found = [one for batch in reader.batches(within=30) for one in batch]
 
     assert len(found) == SOURCE.events
+
+
+class Forgetful(confluent_kafka.Consumer):
+    """The version with the client's own default: it commits what was read, whatever becomes of it."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__({**settings, "enable.auto.commit": True})
 
 
 def failing_once(function: Any) -> Any:

@@ -87,8 +87,32 @@ def test_the_producer_is_open_before_the_offsets_are_looked_up(producer, arrive)
 def test_nothing_new_opens_no_transaction(producer, arrive):
     arrive()
 
-    assert relay() == relays.Relayed()
+    must_open_nothing(producer)
+
+
+def test_an_empty_poll_that_is_taken_for_a_batch_is_found(producer, arrive):
+    arrive([])
+
+    with pytest.raises(AssertionError):
+        must_open_nothing(producer)
+
+
+def must_open_nothing(producer):
+    relay()
+
     assert names(producer) == ["init_transactions", "close"]
+
+
+def test_a_record_that_fails_does_not_end_the_loop(producer, arrive):
+    arrive([message(b"bad"), message(b"good", offset=1)])
+
+    def handle(value, attempt):
+        return {b"good": b"relayed"}[value]
+
+    done = relays.relay(config=CONFIG, topics=TOPICS, handle=handle)
+
+    assert [call.args[0] for call in producer.produce.call_args_list] == ["dead", "out"]
+    assert (done.relayed, done.dead) == (1, 1)
 
 
 @contextmanager
