@@ -37,8 +37,8 @@ def parse(path: Path, folder: Path) -> Parsed:
     return Parsed(path, dict(bag.dags), next(iter(bag.import_errors.values()), None))
 
 
-def store(dag: Any) -> None:
-    """Serialize one DAG into the metadata database, not paused, so that the scheduler takes its runs.
+def store(dag: Any, *, paused: bool = False) -> None:
+    """Serialize one DAG into the metadata database; not paused, so that the scheduler takes its runs.
 
     Raises:
         ConfigError: it cannot be serialized.
@@ -58,7 +58,16 @@ def store(dag: Any) -> None:
             raise ConfigError(str(error), path=dag.fileloc, hint=hint) from error
         update_dag_parsing_results_in_db(BUNDLE, None, [serialized], {}, None, set(), session=session)
         session.flush()
-        session.execute(update(DagModel).where(DagModel.dag_id == dag.dag_id).values(is_paused=False))
+        session.execute(update(DagModel).where(DagModel.dag_id == dag.dag_id).values(is_paused=paused))
+
+
+def asset_references(dag: Any) -> set[str]:
+    """Return the names and URIs by which tasks refer to assets that another DAG defines."""
+    from airflow.sdk.definitions.asset import AssetNameRef, AssetUriRef
+
+    used = [asset for task in dag.tasks for asset in (*task.inlets, *task.outlets)]
+    names = {asset.name for asset in used if isinstance(asset, AssetNameRef)}
+    return names | {asset.uri for asset in used if isinstance(asset, AssetUriRef)}
 
 
 def scheduler_dag(dag_id: str) -> Any:

@@ -35,6 +35,7 @@ class Library:
             if found is not None:
                 dags.store(found)
                 self.dags[dag_id] = found
+                self._store_owners(dags.asset_references(found))
                 return found
         for path in likely:
             if error := self._parsed[path].error:
@@ -52,6 +53,14 @@ class Library:
         likely = [path for path, text in texts.items() if needle in text]
         others = [path for path, text in texts.items() if needle not in text and b"dag" in text.lower()]
         return likely, others
+
+    def _store_owners(self, assets: set[str]) -> None:
+        """Store the DAGs that may define these assets: a task that refers to an asset nobody defines cannot start."""
+        for name in assets:
+            for path in self._sort_files(name)[0]:
+                for dag_id, found in self._parse(path).dags.items():
+                    if dag_id not in self.dags:
+                        dags.store(found, paused=True)
 
     def _parse(self, path: Path) -> dags.Parsed:
         if path not in self._parsed:

@@ -190,7 +190,7 @@ class Loop:
         attempt = one.attempt
         error = None
         if state in ("failed", "up_for_retry"):
-            error = crash or tasklog.last_error(attempt.log)
+            error = _cause(crash, tasklog.last_error(attempt.log))
             key = (attempt.dag_id, attempt.run_id, attempt.task_id, attempt.map_index, attempt.number)
             self.errors[key] = error or "it gave no error"
         self._tell(attempt, state or "none", time.monotonic() - one.since, error or "")
@@ -237,6 +237,13 @@ class Loop:
             self._selector.select(0.05)
             for one in self._running:
                 one.process.turn()
+
+
+def _cause(crash: str | None, logged: str | None) -> str | None:
+    """Join how a process ended with what its log says: an exit code alone explains nothing."""
+    if crash is None or logged is None or not crash.startswith("exit code") or "exited abnormally" in logged:
+        return crash or logged
+    return f"{crash}; the last error in its log: {logged}"
 
 
 def _signal(pid: int, signum: signal.Signals) -> None:

@@ -135,6 +135,69 @@ def test_file_that_cannot_be_imported_is_named_with_its_line(run_dag, tmp_path):
         run_dag("bad", dags_folder=folder)
 
 
+def test_dag_that_cannot_be_serialized_is_named_in_one_line(run_dag, tmp_path):
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "odd.py").write_text(
+        "from airflow.sdk import DAG, task\n"
+        "from airflow.task.priority_strategy import PriorityWeightStrategy\n"
+        "class Unknown(PriorityWeightStrategy):\n"
+        "    def get_weight(self, ti):\n"
+        "        return 1\n"
+        "with DAG('odd', schedule=None):\n"
+        "    task(task_id='one', weight_rule=Unknown())(lambda: 1)()\n"
+    )
+    with pytest.raises(ConfigError, match=r"odd\.py: .*odd") as caught:
+        run_dag("odd", dags_folder=tmp_path / "dags")
+    assert "Traceback" not in str(caught.value)
+
+
+def test_plugins_of_the_project_are_loaded(run_dag, tmp_path):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "plugins" / "first_wins.py").write_text(
+        "from airflow.plugins_manager import AirflowPlugin\n"
+        "from airflow.task.priority_strategy import PriorityWeightStrategy\n"
+        "class Always(PriorityWeightStrategy):\n"
+        "    def get_weight(self, ti):\n"
+        "        return 1\n"
+        "class Plugin(AirflowPlugin):\n"
+        "    name = 'first_wins'\n"
+        "    priority_weight_strategies = [Always]\n"
+    )
+    (tmp_path / "dags" / "weighed.py").write_text(
+        "from airflow.sdk import DAG, task\n"
+        "from first_wins import Always\n"
+        "with DAG('weighed', schedule=None):\n"
+        "    task(task_id='one', weight_rule=Always())(lambda: 1)()\n"
+    )
+    report = run_dag("weighed", dags_folder=tmp_path / "dags", project=tmp_path)
+    assert (report.verdict, report.reasons) == ("pass", ())
+
+
+def test_asset_that_another_dag_defines_is_known(run_dag, tmp_path):
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "first.py").write_text(
+        "from airflow.sdk import asset\n@asset(schedule=None)\ndef orders():\n    pass\n"
+    )
+    (tmp_path / "dags" / "second.py").write_text(
+        "from airflow.sdk import asset\n"
+        "@asset(schedule=None)\n"
+        "def totals(context, orders):\n"
+        "    print(len(context['inlet_events'][orders]))\n"
+    )
+    report = run_dag("totals", dags_folder=tmp_path / "dags")
+    assert (report.verdict, report.reasons) == ("pass", ())
+
+
+def test_cause_of_a_task_that_could_not_start_is_in_its_error(run_dag, tmp_path):
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "alone.py").write_text(
+        "from airflow.sdk import Asset, asset\n@asset(schedule=None)\ndef totals(context, nowhere):\n    pass\n"
+    )
+    report = run_dag("totals", dags_folder=tmp_path / "dags")
+    assert "ASSET_NOT_FOUND" in report.reasons[0]
+
+
 def test_dag_whose_id_is_built_at_run_time_is_found(run_dag, tmp_path):
     folder = tmp_path / "dags"
     folder.mkdir()
