@@ -22,7 +22,7 @@ PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 PAYLOAD = "application/vnd.in-toto+json"
 SUFFIX = ".dsse.json"
 
-_CONFIGURATION = ("environment", "constraints", "image", "jar")
+_CONFIGURATION = ("environment", "constraints", "image", "jar", "package")
 """Kinds of subjects that are the configuration of a test, in the words of the predicate."""
 
 

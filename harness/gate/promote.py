@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +17,12 @@ from harness.gate.case import Case
 from harness.gate.evidence import open_claim, seal, statement
 from harness.gate.material import read
 from harness.gate.plan import Plan, plan
-from harness.gate.subjects import without_gate
+from harness.gate.subjects import versions, without_gate
 from harness.gate.work import Findings, OnStep, Step, collect
 from harness.models.gate import Approval, Claim, EngineUsed, Evidence, GateReport, Refusal
 
 if TYPE_CHECKING:
     from harness.models.service import ServiceEvent
-
-_VERSIONS = ("dtap-harness", "apache-airflow", "apache-airflow-task-sdk", "pyspark", "delta-spark", "deltalake")
 
 _COSTLY = frozenset({"unit", "runs", "proofs"})
 """Requirements that are not begun before the stage before is open."""
@@ -163,7 +160,7 @@ def _keep(case: Case, ask: Ask, findings: Findings, started: datetime, approval:
         dirty=store.dirty(case.project, subjects),
         started=started,
         finished=datetime.now(UTC),
-        versions=versions(),
+        versions={"python": platform.python_version(), **versions()},
         engines=engines(case.environment),
         resolved=without_gate(case.environment),
         collected=tuple(findings.collected.values()),
@@ -184,17 +181,6 @@ def _digest_of(claim: Claim) -> dict[str, str]:
 
     path = Path(claim.file)
     return {"file": path.name, "sha256": of_bytes(path.read_bytes())}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what made the evidence."""
-    found = {"python": platform.python_version()}
-    for name in _VERSIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def engines(environment: Environment) -> tuple[EngineUsed, ...]:

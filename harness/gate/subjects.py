@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from harness.models.gate import Subject, SubjectKind
 
 PINS = ("constraints.txt", "requirements.txt", "uv.lock", "poetry.lock")
 """Files that decide what is installed, when the project has them."""
+
+PACKAGES = ("dtap-harness", "apache-airflow", "apache-airflow-task-sdk", "pyspark", "delta-spark", "deltalake")
+"""What decides how a DAG runs; everything else that is installed is pinned by the files above."""
 
 CONTRACTS = "contracts"
 """Folder of the contracts, beside the environment files."""
@@ -103,7 +107,7 @@ def gather(
         add(path, "contract")
     shared = [add(project / pin, "constraints") for pin in PINS if (project / pin).is_file()]
     shared += [add(path, "input") for target in _targets(environment) for path in sources.of_target(target)]
-    for subject in [of_environment(environment), *made_of(environment, digests)]:
+    for subject in [of_environment(environment), *made_of(environment, digests), *packages()]:
         subjects[subject.name] = subject
         shared.append(subject.name)
     if before is not None:
@@ -154,6 +158,23 @@ def changes(then: Any, now: Any, path: str = "") -> list[str]:
         keys = [*then, *(key for key in now if key not in then)]
         return [found for key in keys for found in changes(then.get(key), now.get(key), f"{path}.{key}".lstrip("."))]
     return [] if then == now else [path]
+
+
+def packages() -> Iterator[Subject]:
+    """Yield what runs the DAGs here, by its version; what is not installed runs nothing."""
+    for name, number in versions().items():
+        yield Subject(name=f"package {name}", kind="package", sha256=of_bytes(number.encode()))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide what a run does."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def made_of(environment: Environment, digests: Digests) -> Iterator[Subject]:

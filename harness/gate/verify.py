@@ -21,6 +21,7 @@ from harness.gate.subjects import (
     made_of,
     of_bytes,
     of_environment,
+    packages,
     without_gate,
 )
 from harness.models.base import Frozen
@@ -121,8 +122,9 @@ def circumstances(claim: Claim, project: Path, environment: Environment | None, 
     changed: dict[str, str] = {}
     for one in claim.subjects:
         path = root / one.name
-        if one.kind not in ("environment", "image", "jar") and path.is_file():
+        if one.kind not in ("environment", "image", "jar", "package") and path.is_file():
             subjects[one.name] = of_bytes(path.read_bytes())
+    subjects |= {one.name: one.sha256 for one in packages() if one.name in claim.digests}
     if environment is not None:
         changed[environment_name(environment)] = ", ".join(changes(claim.evidence.resolved, without_gate(environment)))
         subjects |= _environments(claim, environment)

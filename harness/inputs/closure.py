@@ -32,15 +32,20 @@ class Sources:
     def __init__(self, project: Path, roots: Iterable[Path] = ()) -> None:
         self.project = project.resolve()
         self.roots = tuple(dict.fromkeys([*(root.resolve() for root in roots), self.project]))
+        # in a checkout of the harness itself a seed's import of it would make every file of it an input
+        self._tool = Path(__file__).resolve().parent.parent
         self._direct: dict[Path, tuple[Path, ...]] = {}
 
     def closure(self, files: Iterable[Path]) -> list[Path]:
-        """Return these files and everything of the project that they depend on, each once, sorted."""
+        """Return these files and everything of the project that they depend on, each once, sorted.
+
+        The harness is a tool, like Airflow: its version stands for it.
+        """
         todo = [path.resolve() for path in files]
         seen: dict[Path, None] = {}
         while todo:
             path = todo.pop()
-            if path not in seen and path.is_file():
+            if path not in seen and path.is_file() and not path.is_relative_to(self._tool):
                 seen[path] = None
                 todo += self._of(path)
         return sorted(seen)

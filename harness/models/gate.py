@@ -10,7 +10,7 @@ from pydantic import Field
 from harness.models.base import Frozen
 from harness.models.run import Verdict
 
-SubjectKind = Literal["dag", "input", "test", "environment", "contract", "constraints", "image", "jar"]
+SubjectKind = Literal["dag", "input", "test", "environment", "contract", "constraints", "image", "jar", "package"]
 SignatureState = Literal["unsigned", "verified", "unknown", "broken"]
 
 
@@ -18,8 +18,8 @@ class Subject(Frozen):
     """One thing that evidence is about.
 
     Args:
-        name: path from the project's root, or `environment acc`, `image kafka`, `jar spark/delta.jar`.
-        sha256: of its content, as hex.
+        name: path from the project's root, or `environment acc`, `image kafka`, `jar spark/x.jar`, `package pyspark`.
+        sha256: of its content, as hex; of a package it is that of the version.
     """
 
     name: str

@@ -70,7 +70,9 @@ def test_the_subjects_are_what_the_dag_depends_on_and_nothing_else(project: Path
         "dags/sql/count.sql",
         "dags/sql/head.sql",
     }
-    assert {"constraints.txt", "environment acc"} == set(found.shared)
+    packages = {name for name in found.shared if name.startswith("package ")}
+    assert {"package apache-airflow", "package dtap-harness"} <= packages
+    assert set(found.shared) - packages == {"constraints.txt", "environment acc"}
     assert found.subjects["tests/unit/test_load.py"].kind == "test"
     assert "jobs/unrelated.py" not in found.subjects
     assert "README.md" not in found.subjects
@@ -85,7 +87,8 @@ def test_the_file_is_an_in_toto_statement_of_test_results(project: Path) -> None
     assert envelope["payloadType"] == "application/vnd.in-toto+json"
     assert parsed.pb.predicate_type == "https://in-toto.io/attestation/test-result/v0.1"
     assert parsed.pb.predicate["result"] == "PASSED"
-    assert [one["name"] for one in said["predicate"]["configuration"]] == ["constraints.txt", "environment acc"]
+    configuration = [one["name"] for one in said["predicate"]["configuration"]]
+    assert {"constraints.txt", "environment acc", "package apache-airflow"} <= set(configuration)
 
 
 def test_no_secret_stands_in_evidence(project: Path) -> None:
@@ -149,6 +152,13 @@ def test_what_the_verdict_does_not_depend_on_may_change(project: Path, name: str
     claim = open_claim(make(project))
     (project / name).write_text(change((project / name).read_text()))
     assert refusals(project, claim) == []
+
+
+def test_another_version_of_airflow_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = open_claim(make(project))
+    monkeypatch.setattr("harness.gate.subjects.version", lambda name: "0.0.1")
+    found = refusals(project, claim)
+    assert "evidence: package apache-airflow: changed since the evidence was made" in found
 
 
 def test_a_file_that_is_gone_is_named(project: Path) -> None:

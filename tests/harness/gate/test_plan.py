@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.environment.spec import EnvironmentSpec, GateSpec
+from harness.gate.contracts import Contract
+from harness.gate.plan import Plan, plan
+from harness.gate.subjects import Scope
+from harness.models.gate import Claim, Collected, ContractShape, DagEvidence, Evidence, Proved, Signature, Subject
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+KINDS = {"tests/unit/test_a.py": "test", "environment test": "environment", "environments/contracts/c.yaml": "contract"}
+INPUTS = {
+    "a": ("dags/a.py", "jobs/a.py", "jobs/shared.py"),
+    "b": ("dags/b.py", "jobs/shared.py"),
+    "c": ("dags/c.py",),
+}
+NAMES = sorted({name for names in INPUTS.values() for name in names} | set(KINDS) | {"constraints.txt"})
+
+
+def scope(**changed: str) -> Scope:
+    """The project; a keyword gives another digest to the subject whose name ends so."""
+    said = dict.fromkeys(NAMES, "1" * 64)
+    for end, digest in changed.items():
+        (name,) = [name for name in NAMES if name.replace("/", "_").replace(".", "_").replace(" ", "_").endswith(end)]
+        said[name] = digest * 64
+    subjects = {
+        name: Subject.model_validate({"name": name, "kind": KINDS.get(name, "input"), "sha256": digest})
+        for name, digest in said.items()
+    }
+    return Scope(subjects, ("constraints.txt", "environment test"), INPUTS, {dag: f"dags/{dag}.py" for dag in INPUTS})
+
+
+def evidence(dags: dict[str, dict[str, Any]] | None = None, signature: str = "unsigned", **said: Any) -> Claim:
+    found = []
+    for dag_id, inputs in INPUTS.items():
+        base = {"dag_id": dag_id, "path": f"dags/{dag_id}.py", "inputs": inputs, "verdict": "pass", "tasks": 1}
+        found.append(DagEvidence.model_validate({**base, "collected": NOW, **(dags or {}).get(dag_id, {})}))
+    unit = Collected(requirement="unit", outcome="pass", checked=1)
+    times = {"started": NOW, "finished": NOW, "commit": "c" * 40}
+    held = Evidence.model_validate(
+        {"environment": "test", "stage": "test", **times, "collected": (unit,), "dags": tuple(found), **said}
+    )
+    return Claim(
+        file="test.json",
+        evidence=held,
+        subjects=tuple(scope().subjects.values()),
+        signature=Signature.model_validate({"state": signature}),
+    )
+
+
+def planned(scope_: Scope, *earlier: Claim, policy: dict[str, Any] | None = None, **how: Any) -> Plan:
+    rules = GateSpec.model_validate({"requires": ["runs", "unit"], **(policy or {})})
+    return plan(rules, scope_, earlier, at=NOW, **how)
+
+
+@pytest.mark.parametrize(
+    ("changed", "runs", "unit"),
+    [
+        ({}, (), True),
+        ({"dags_a_py": "2"}, ("a",), False),
+        ({"jobs_a_py": "2"}, ("a",), False),
+        ({"jobs_shared_py": "2"}, ("a", "b"), False),
+        ({"dags_c_py": "2"}, ("c",), False),
+        ({"constraints_txt": "2"}, ("a", "b", "c"), False),
+        ({"environment_test": "2"}, ("a", "b", "c"), True),
+        ({"test_a_py": "2"}, (), False),
+    ],
+)
+def test_what_depends_on_a_change_is_collected_again_and_nothing_else(
+    changed: dict[str, str], runs: tuple[str, ...], unit: bool
+) -> None:
+    found = planned(scope(**changed), evidence())
+    assert found.runs == runs
+    assert (found.unit is not None) == unit
+    assert {dag.reused for dag in found.known.values()} <= {"c" * 40}
+
+
+@pytest.mark.parametrize(
+    ("claim", "policy"),
+    [
+        (None, {}),
+        (evidence({dag: {"verdict": "fail"} for dag in INPUTS}), {}),
+        (evidence({dag: {"verdict": None} for dag in INPUTS}), {}),
+        (evidence({dag: {"broken": ("c: no column `x`",)} for dag in INPUTS}), {}),
+        (evidence({dag: {"collected": NOW - timedelta(days=9)} for dag in INPUTS}), {"max_age": "7d"}),
+        (evidence({dag: {"inputs": ("dags/gone.py",)} for dag in INPUTS}), {}),
+        (evidence(signature="unsigned"), {"keys": ["team.pub"]}),
+        (evidence(signature="unknown"), {"keys": ["team.pub"]}),
+        (evidence(signature="broken"), {}),
+    ],
+    ids=[
+        "none",
+        "failed",
+        "not run",
+        "broken contract",
+        "too old",
+        "other inputs",
+        "unsigned",
+        "wrong key",
+        "tampered",
+    ],
+)
+def test_what_is_not_valid_is_not_taken_over(claim: Claim | None, policy: dict[str, Any]) -> None:
+    assert planned(scope(), *([claim] if claim else []), policy=policy).runs == ("a", "b", "c")
+
+
+def test_all_is_collected_again_when_it_is_asked_for() -> None:
+    found = planned(scope(), evidence(), everything=True)
+    assert (found.runs, found.unit) == (("a", "b", "c"), None)
+
+
+def test_only_the_dags_that_the_policy_names_are_run() -> None:
+    assert planned(scope(), policy={"runs": ["b", "unknown"]}).runs == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("proofs", "expected"),
+    [
+        ([], ("a", "b", "c")),
+        ([("rerun", "holds")], ("b", "c")),
+        ([("rerun", "skipped")], ("b", "c")),
+        ([("rerun", "undecided")], ("a", "b", "c")),
+        ([("order", "holds")], ("a", "b", "c")),
+    ],
+)
+def test_a_property_that_is_known_to_hold_is_not_proved_again(
+    proofs: list[tuple[str, str]], expected: tuple[str, ...]
+) -> None:
+    known = tuple(Proved.model_validate({"property": name, "outcome": outcome}) for name, outcome in proofs)
+    policy = {"requires": ["proofs"], "proofs": ["rerun"]}
+    assert planned(scope(), evidence({"a": {"proofs": known}}), policy=policy).proofs == expected
+
+
+@pytest.mark.parametrize(
+    ("dags", "writers", "expected"),
+    [
+        ({"b": {"contracts": ("c",)}}, {}, ("b",)),
+        ({}, {"c": {"outputs": {"postgres": ["warehouse.public.c"]}}}, ("c",)),
+        ({}, {}, ("a", "b", "c")),
+    ],
+    ids=["wrote it before", "declares it as its output", "nobody knows"],
+)
+def test_a_changed_contract_has_its_data_looked_at_again(
+    dags: dict[str, Any], writers: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    services = {"postgres": {"databases": ["warehouse"]}}
+    spec = EnvironmentSpec.model_validate({"stage": "test", "services": services, "dags": writers})
+    shape = ContractShape(contract="c", dataset="postgres:warehouse.public.c")
+    contract = Contract(shape, "postgres", "warehouse.public.c", Path("environments/contracts/c.yaml"))
+    found = planned(scope(contracts_c_yaml="2"), evidence(dags), contracts=[contract], spec=spec)
+    assert found.runs == expected
