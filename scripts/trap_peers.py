@@ -5,6 +5,7 @@ Started by scripts/traps.py, in a process of its own, because Airflow reads its 
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import os
@@ -18,13 +19,30 @@ from typing import Any
 #: seconds for one run; the traps take a few, and one that hangs is ended
 PATIENCE = 120
 
+#: what costs seconds to import, and every fork needs
+IMPORTED_ONCE = (
+    "airflow.models",
+    "airflow.api_fastapi.execution_api.app",
+    "airflow.api_fastapi.execution_api.routes",
+    "airflow.dag_processing.dagbag",
+    "airflow.providers.amazon.aws.hooks.s3",
+    "airflow.providers.postgres.hooks.postgres",
+    "airflow.providers.standard.operators.bash",
+    "airflow.providers.standard.operators.python",
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.execution_time.task_runner",
+    "airflow.serialization.serialized_objects",
+    "boto3.session",
+    "psycopg",
+)
+
 
 def main(dag_ids: list[str]) -> None:
     """Ask the desk for each DAG's surroundings, and answer what went wrong."""
-    import airflow.models  # noqa: F401 - once, before the forks
-    from airflow.dag_processing import dagbag  # noqa: F401
     from airflow.utils.db import initdb
 
+    for module in IMPORTED_ONCE:
+        importlib.import_module(module)
     initdb()
     with socket.socket(fileno=int(os.environ["TRAPS_DESK"])) as desk, desk.makefile("rw") as lines:
         for dag_id in dag_ids:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,18 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import trap_desk
+from filelock import FileLock
 
 from harness.api import Session
 from harness.checks.config import Settings
 from harness.checks.model import Finding
 from harness.checks.run import Request, check
 from harness.environment import Environment
+from harness.errors import HarnessError
 from tests.traps.catalogue import DAGS, HERE, Trap, traps
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "traps.md"
 #: what was decided so far, for a run that is taken up again
-PROGRESS = HERE / ".harness" / "traps.json"
+PROGRESS = HERE / ".harness" / "traps"
 #: how many must be found, of all
 FOUND_AT_LEAST = 38
 #: tool -> how its complaints are called in an answer of the desk
@@ -79,41 +82,49 @@ def by_proof(session: Session, trap: Trap) -> Verdicts:
     """Decide the property that the manifest names, of a trap and of its twin."""
     from harness.proofs import prove
 
-    report = prove(session, [trap.dag_id("trap"), trap.dag_id("twin")], [trap.found_by])
     verdicts = {}
-    for dag in report.dags:
-        result = dag.proof(trap.found_by)
-        verdicts[dag.dag_id] = Judged(result.outcome == "refuted", f"{result.outcome}: {result.reason}")
+    for dag_id in (trap.dag_id("trap"), trap.dag_id("twin")):
+        try:
+            result = prove(session, [dag_id], [trap.found_by]).dags[0].proof(trap.found_by)
+        except HarnessError as error:
+            verdicts[dag_id] = Judged(False, f"error: {error}")
+        else:
+            verdicts[dag_id] = Judged(result.outcome == "refuted", f"{result.outcome}: {result.reason}")
     return verdicts
 
 
-def judged(session: Session, chosen: Sequence[Trap], known: Verdicts) -> Iterator[Verdicts]:
-    """Yield the verdicts on all traps and twins, with all that were decided before, as they come."""
-    verdicts = by_rules(chosen, session.environment)
-    yield verdicts
+def judged(session: Session, chosen: Sequence[Trap], known: Verdicts) -> Verdicts:
+    """Return the verdicts on all traps and twins; takes those on properties that are known."""
+    by_rule = by_rules(chosen, session.environment)
+    verdicts = dict(by_rule)
     for trap in chosen:
         if trap.detector != "property":
             continue
         pair = [trap.dag_id("trap"), trap.dag_id("twin")]
         fresh = {dag_id: known[dag_id] for dag_id in pair} if known.keys() >= set(pair) else by_proof(session, trap)
-        for dag_id, verdict in fresh.items():
-            # an error that a rule found in a twin stays
-            if not (dag_id in verdicts and verdicts[dag_id].accused):
-                verdicts[dag_id] = verdict
-            print(f"{trap.found_by:12} {dag_id:32} {verdict.words[:200]}", file=sys.stderr, flush=True)
-        yield verdicts
+        record("verdicts", {dag_id: vars(verdict) for dag_id, verdict in fresh.items()})
+        # an error that a rule found in a twin stays
+        verdicts.update({name: one for name, one in fresh.items() if name not in by_rule or one.accused})
+        for dag_id in pair:
+            print(f"{trap.found_by:12} {dag_id:32} {verdicts[dag_id].words[:200]}", file=sys.stderr, flush=True)
+    return verdicts
 
 
-def peers(session: Session, chosen: Sequence[Trap]) -> dict[str, trap_desk.Answers | str]:
-    """Return what each peer complains of, or why it could not be asked."""
+def peers(session: Session, chosen: Sequence[Trap], known: Mapping[str, Any]) -> dict[str, trap_desk.Answers | str]:
+    """Return what each peer complains of, or why it could not be asked; takes what is known of all that are chosen."""
     tools: Mapping[str, Callable[..., trap_desk.Answers]] = {
         "airflow": trap_desk.with_airflow_alone,
         "box": trap_desk.in_a_box,
     }
+    wanted = {trap.dag_id(kind) for trap in chosen for kind in ("trap", "twin")}
     answers: dict[str, trap_desk.Answers | str] = {}
     for name, ask in tools.items():
+        if wanted <= set(known.get(name, ())):
+            answers[name] = known[name]
+            continue
         try:
             answers[name] = ask(session, chosen)
+            record("answers", {name: answers[name]})
         except RuntimeError as error:
             answers[name] = str(error)
     return answers
@@ -194,16 +205,20 @@ def page(chosen: Sequence[Trap], verdicts: Verdicts, answers: Mapping[str, Any])
     )
 
 
-def recorded() -> Verdicts:
-    """Return what an earlier, interrupted run has decided."""
-    said = json.loads(PROGRESS.read_text()) if PROGRESS.exists() else {}
-    return {dag_id: Judged(**verdict) for dag_id, verdict in said.items()}
+def recorded(what: str) -> dict[str, Any]:
+    """Return what earlier, interrupted runs have left of `verdicts` or `answers`."""
+    file = PROGRESS / f"{what}.json"
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return found
 
 
-def record(verdicts: Verdicts) -> None:
-    """Keep what was decided, so that `--resume` can go on from there."""
-    PROGRESS.parent.mkdir(exist_ok=True)
-    PROGRESS.write_text(json.dumps({dag_id: vars(verdict) for dag_id, verdict in verdicts.items()}, indent=1))
+def record(what: str, found: Mapping[str, Any]) -> None:
+    """Keep what was found, with what is there, so that `--resume` can go on from there."""
+    PROGRESS.mkdir(parents=True, exist_ok=True)
+    with FileLock(PROGRESS / "lock"):
+        fresh = PROGRESS / f"{what}.fresh"
+        fresh.write_text(json.dumps({**recorded(what), **found}, indent=1))
+        fresh.replace(PROGRESS / f"{what}.json")
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -233,11 +248,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.path.insert(0, str(HERE))  # where the seeds are
     chosen = choose(asked.names)
     environment = Environment.load("dev", folder=HERE / "environments")
-    verdicts: Verdicts = {}
+    if not asked.resume and not asked.names:
+        shutil.rmtree(PROGRESS, ignore_errors=True)
+    known = {dag_id: Judged(**said) for dag_id, said in recorded("verdicts").items()} if asked.resume else {}
     with Session(environment, dags=DAGS, keep=asked.keep) as session:
-        answers = None if asked.no_peers else peers(session, chosen)
-        for verdicts in judged(session, chosen, recorded() if asked.resume else {}):
-            record(verdicts)
+        answers = None if asked.no_peers else peers(session, chosen, recorded("answers") if asked.resume else {})
+        verdicts = judged(session, chosen, known)
     print(table(list(rows(chosen, verdicts, answers)), peers_too=bool(answers)))
     print("\n" + summary(chosen, verdicts, answers))
     if answers and not asked.names:
