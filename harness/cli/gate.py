@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import DagsDir, EnvironmentsDir, Json, print_json
+
+if TYPE_CHECKING:
+    from harness.models.gate import GateReport
 
 
 def gate(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
@@ -49,22 +52,24 @@ def gate(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
         print_json(report.model_dump(mode="json", by_alias=True))
     else:
         print_gate(report)
-    _write(report, summary, junit, html, environment.project)
+    _write(report, summary, junit, html, environments)
     raise typer.Exit(0 if report.passed else 1)
 
 
-def _write(report: object, summary: Path | None, junit: Path | None, html: Path | None, project: Path) -> None:
+def _write(report: GateReport, summary: Path | None, junit: Path | None, html: Path | None, environments: Path) -> None:
     """Write what was asked for beside the answer."""
     if not (summary or junit or html):
         return
-    from harness.models.gate import GateReport
     from harness.report import page, summaries
 
-    assert isinstance(report, GateReport)
     if summary:
         with summary.open("a", encoding="utf-8") as file:
             file.write(summaries.gate_markdown(report))
     if junit:
         junit.write_text(summaries.gate_junit(report), encoding="utf-8")
     if html:
-        html.write_text(page.render(page.of_gate(report, project)), encoding="utf-8")
+        from harness.gate.overview import standings
+
+        html.write_text(
+            page.render(page.of_gate(report, environments.resolve().parent, standings(environments))), encoding="utf-8"
+        )

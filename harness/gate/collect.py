@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
 from harness.checks.model import CheckReport
@@ -23,6 +23,8 @@ from harness.models.run import RunReport
 
 if TYPE_CHECKING:
     from harness.api import Session
+    from harness.models.proof import ProofEvent
+    from harness.runner.request import RunEvent
     from harness.session.client import Namespace
 
 
@@ -114,7 +116,14 @@ def _counted(result: Path) -> tuple[int, list[str]]:
     return len(ran), [f"{case.get('classname')}::{case.get('name')} failed" for case in failed]
 
 
-def run_dag(session: Session, dag_id: str, scope: Scope, contracts: Sequence[Contract], deadline: float) -> DagEvidence:
+def run_dag(  # noqa: PLR0913, PLR0917 - one argument for each thing that a run is held against
+    session: Session,
+    dag_id: str,
+    scope: Scope,
+    contracts: Sequence[Contract],
+    deadline: float,
+    on_step: OnStep = lambda step: None,
+) -> DagEvidence:
     """Run a DAG in a fresh namespace, and hold the data that it leaves against the contracts about it.
 
     Raises:
@@ -124,7 +133,7 @@ def run_dag(session: Session, dag_id: str, scope: Scope, contracts: Sequence[Con
     dag = DagEvidence(dag_id=dag_id, path=scope.files[dag_id], inputs=scope.inputs[dag_id])
     try:
         with session.namespace() as namespace:
-            report = session.run(dag_id, namespace=namespace, deadline=deadline)
+            report = session.run(dag_id, namespace=namespace, deadline=deadline, on_event=_teller(dag_id, on_step))
             held, found = _hold(report, namespace, contracts)
     except ServiceError:
         raise
@@ -147,6 +156,13 @@ def run_dag(session: Session, dag_id: str, scope: Scope, contracts: Sequence[Con
     )
 
 
+def _teller(dag_id: str, on_step: OnStep) -> Callable[[RunEvent], None]:
+    def tell(event: RunEvent) -> None:
+        on_step(Step("runs", dag_id, "running", f"{event.run_id} {event.task} {event.state}".strip()))
+
+    return tell
+
+
 def _hold(report: RunReport, namespace: Namespace, contracts: Sequence[Contract]) -> tuple[list[str], list[str]]:
     """Return the contracts about what the runs wrote, and what of them is broken."""
     written = {(one.service, one.name) for run in report.runs for one in run.outputs}
@@ -165,7 +181,9 @@ def _hold(report: RunReport, namespace: Namespace, contracts: Sequence[Contract]
     return held, found
 
 
-def prove_dag(session: Session, dag_id: str, properties: Sequence[str]) -> tuple[Proved, ...]:
+def prove_dag(
+    session: Session, dag_id: str, properties: Sequence[str], on_step: OnStep = lambda step: None
+) -> tuple[Proved, ...]:
     """Decide the properties of one DAG.
 
     Raises:
@@ -174,7 +192,10 @@ def prove_dag(session: Session, dag_id: str, properties: Sequence[str]) -> tuple
     """
     from harness.proofs import prove
 
-    report: Any = prove(session, [dag_id], list(properties))
+    def tell(event: ProofEvent) -> None:
+        on_step(Step("proofs", dag_id, "running", f"{event.property}: {event.outcome or event.detail}"))
+
+    report = prove(session, [dag_id], list(properties), on_event=tell)
     return tuple(
         Proved(property=one.property, outcome=one.outcome, reason=one.reason)
         for dag in report.dags

@@ -129,7 +129,8 @@ def _dags(
 
 def _run(session: Session, case: Case, dag_id: str, findings: Findings, on_step: OnStep) -> None:
     on_step(Step("runs", dag_id, "running"))
-    found = collectors.run_dag(session, dag_id, case.scope, case.contracts, seconds_of(case.policy.deadline))
+    deadline = seconds_of(case.policy.deadline)
+    found = collectors.run_dag(session, dag_id, case.scope, case.contracts, deadline, on_step)
     findings.dags[dag_id] = found
     detail = "; ".join((*found.reasons, *found.broken)) or f"{found.runs} runs, {found.tasks} tasks, {found.seconds} s"
     on_step(Step("runs", dag_id, "fail" if found.verdict != "pass" or found.broken else "pass", detail))
@@ -144,7 +145,7 @@ def _prove(session: Session, case: Case, dag_id: str, findings: Findings, on_ste
     on_step(Step("proofs", dag_id, "running"))
     wanted: Sequence[str] = case.policy.proofs or case.properties
     try:
-        proved = collectors.prove_dag(session, dag_id, wanted)
+        proved = collectors.prove_dag(session, dag_id, wanted, on_step)
     except ImportError as error:
         reason = f"proofs cannot be collected: this installation has no prover ({error})"
         findings.add(Collected(requirement="proofs", outcome="missing", reasons=(reason,)), on_step)

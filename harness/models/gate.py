@@ -229,6 +229,24 @@ class Claim(Frozen):
         return {one.name: one.sha256 for one in self.subjects}
 
 
+class StageStanding(Frozen):
+    """How one stage stands by its newest evidence, in one line.
+
+    Args:
+        failed: requirements that are not met.
+    """
+
+    stage: str
+    commit: str
+    finished: datetime
+    dags: int
+    tasks: int
+    proofs: int
+    failed: tuple[str, ...]
+    signature: SignatureState
+    approved_by: str = ""
+
+
 class Refusal(Frozen):
     """One reason for which a stage is not entered.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError
-from harness.models.gate import GateReport
+from harness.models.gate import GateReport, StageStanding
 from harness.models.run import RunReport, RunResult, TaskResult
 from harness.report.graph import Layout, layout
 from harness.report.text import tail
@@ -66,6 +66,7 @@ class Page:
         facts: name and value pairs for the head.
         dags: id -> its runs.
         gate: the gate's answer, when the page is about one.
+        stages: how all stages stand, side by side.
     """
 
     title: str
@@ -74,6 +75,7 @@ class Page:
     facts: Sequence[tuple[str, str]]
     dags: dict[str, list[RunView]] = field(default_factory=dict)
     gate: GateReport | None = None
+    stages: Sequence[StageStanding] = ()
 
 
 def load(folder: Path) -> RunReport:
@@ -115,7 +117,7 @@ def of_run(report: RunReport) -> Page:
     return Page(report.dag_id, report.verdict, report.reasons, facts, _dags([report]))
 
 
-def of_gate(report: GateReport, project: Path) -> Page:
+def of_gate(report: GateReport, project: Path, stages: Sequence[StageStanding] = ()) -> Page:
     """Return the page of a gate, with the runs that its evidence rests on, where their folders are still there."""
     facts = [
         ("stage", report.stage),
@@ -128,7 +130,7 @@ def of_gate(report: GateReport, project: Path) -> Page:
         facts.append(("approved by", f"{report.approval.name}: {report.approval.reason}"))
     folders = [project / dag.folder for dag in report.dags if dag.folder]
     runs = [load(folder) for folder in folders if (folder / REPORT).is_file()]
-    return Page(f"Gate to {report.environment}", report.verdict, report.reasons, facts, _dags(runs), report)
+    return Page(f"Gate to {report.environment}", report.verdict, report.reasons, facts, _dags(runs), report, stages)
 
 
 def render(page: Page) -> str:

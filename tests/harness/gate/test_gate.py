@@ -8,6 +8,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.environment import Environment
+from harness.gate.overview import standings
 from harness.gate.promote import Ask, gate
 from harness.gate.work import Step
 from harness.models.gate import GateReport
@@ -105,6 +106,10 @@ def test_two_stages_are_entered_one_after_the_other_and_only_what_changed_is_run
 
     _, steps = enter("test")
     assert run_again(steps) == []
+    assert [(one.stage, one.failed, one.approved_by) for one in standings(Path("environments"))] == [
+        ("test", (), ""),
+        ("acc", (), "ann"),
+    ]
 
     (toy / "jobs" / "second.py").write_text("def word(region): return region\n")
     stale, _ = enter("acc")

@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.errors import ConfigError
-from harness.models.gate import Collected, DagEvidence, Drift, GateReport
+from harness.models.gate import Collected, DagEvidence, Drift, GateReport, StageStanding
 from harness.models.run import RunReport, RunResult, TaskResult, TryResult
 from harness.models.snapshot import Difference
 from harness.report import page, summaries
@@ -200,6 +200,17 @@ def a_gate() -> GateReport:
 def test_the_page_of_a_gate_shows_requirements_dags_and_drift(tmp_path: Path) -> None:
     shown = "\n".join(Reader(page.render(page.of_gate(a_gate(), tmp_path))).shown)
     for words in ("unit", "dags/orders.py", "connection partner: missing; used at dags/orders.py:3", "it was not run"):
+        assert words in shown
+
+
+def test_the_stages_stand_side_by_side(tmp_path: Path) -> None:
+    shared = {"commit": "c" * 40, "finished": START, "dags": 2, "tasks": 9, "proofs": 0, "signature": "verified"}
+    stages = [
+        StageStanding.model_validate({"stage": "test", "failed": (), **shared}),
+        StageStanding.model_validate({"stage": "acc", "failed": ("drift",), "approved_by": "ann", **shared}),
+    ]
+    shown = Reader(page.render(page.of_gate(a_gate(), tmp_path, stages))).shown
+    for words in ("passed", "failed: drift", "2026-01-01 00:00 UTC", "ann"):
         assert words in shown
 
 
