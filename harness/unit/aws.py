@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from unittest import mock
 
@@ -32,5 +33,13 @@ def mock_aws(conn_id: str = "aws_default", region: str = "us-east-1") -> Iterato
             os.environ.pop(name, None)
         # the stubs want the services' names as literals
         make: Any = boto3.client
-        with moto.mock_aws():
+        with moto.mock_aws(), mock.patch("botocore.session.create_loader", _loader):
             yield lambda service: make(service, region_name=region)
+
+
+@cache
+def _loader(search_path_string: str | None = None) -> Any:
+    """Return one loader for all sessions; each would read the description of S3 anew, slower than a test is."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader(search_path_string)

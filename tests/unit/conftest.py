@@ -18,7 +18,10 @@ class Border:
 
     def audit(self, event: str, arguments: Any) -> None:
         if self.closed and event in OUTSIDE:
-            raise PermissionError(f"a unit test may not use {OUTSIDE[event]}: {event} {arguments[1:]}")
+            raise PermissionError(
+                f"a unit test may not use {OUTSIDE[event]} ({event} {arguments[1:]}): one that needs a service belongs "
+                "in tests/jobs"
+            )
 
 
 @pytest.fixture(scope="session")
