@@ -44,7 +44,7 @@ def raise_soon(frame: FrameType | None, make: Callable[[], InjectedFault]) -> No
 
     # a frame is only stepped through while the thread has a tracer at all
     sys.settrace(lambda *_: None)
-    own.f_trace = step  # type: ignore[assignment]
+    own.f_trace = step
 
 
 def _own(frame: FrameType | None) -> FrameType | None:

@@ -25,7 +25,8 @@ def test_task_that_is_killed_says_by_what(run_dag, marks):
     with faults.kill("first"):
         report = run_dag("marks")
     (tried,) = report.runs[0].task("first").tries
-    assert (tried.state, tried.error, marks()) == ("failed", "killed by SIGKILL", [])
+    assert (tried.state, marks()) == ("failed", [])
+    assert tried.error.startswith("killed by SIGKILL")
 
 
 def test_fault_of_the_first_try_leaves_the_second_alone(run_dag, marks):

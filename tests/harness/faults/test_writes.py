@@ -122,7 +122,8 @@ def test_task_that_is_killed_at_a_write_has_made_that_write_and_no_other(stores,
     with faults.kill(task, at_write=write):
         report = stores.run(dag_id)
     first, *later = report.runs[0].task(task).tries
-    assert (first.state, first.error) == ("failed", "killed by SIGKILL")
+    assert first.state == "failed"
+    assert first.error.startswith("killed by SIGKILL")
     assert all(one.state == "success" for one in later)
     assert [str(one.fault) for one in report.runs[0].fired] == [f"{task} is killed after its write {write}"]
     assert [one.ordinal for one in report.runs[0].writes if one.attempt == 1] == list(range(1, write + 1))
