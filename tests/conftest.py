@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 #: folders whose tests start services, Airflow or containers
-SLOW = ("containers", "pipelines", "harness/plugin", "harness/roles", "harness/runner", "harness/session")
+SLOW = (
+    "containers",
+    "pipelines",
+    "harness/plugin",
+    "harness/proofs",
+    "harness/roles",
+    "harness/runner",
+    "harness/session",
+)
 
 
 @pytest.hookimpl(tryfirst=True)

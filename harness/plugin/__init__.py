@@ -23,6 +23,7 @@ from harness.plugin.unit import (
 if TYPE_CHECKING:
     from harness.api import Session
     from harness.environment import Environment
+    from harness.models.proof import DagProofs
     from harness.models.run import RunReport
     from harness.session.client import Namespace
 
@@ -48,6 +49,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="store what expect_table, expect_objects and expect_topic find where a test gives no rows",
     )
+    group.addoption(
+        "--harness-check",
+        action="store_true",
+        help="judge the DAG files too: each file and family of rules is a test (see `harness check`)",
+    )
     parser.addini("harness_env", "environments to test on when --env is not given", type="args", default=["dev"])
     parser.addini("harness_environments", "folder of the environment files", default="environments")
     parser.addini("harness_dags", "folder of the DAG files", default="dags")
@@ -56,11 +62,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers."""
+    config.addinivalue_line("markers", "proofs: decides properties by running a DAG many times")
     config.addinivalue_line("markers", "stages(name, ...): run this test only on environments of these stages")
     config.addinivalue_line(
         "markers",
         "needs(feature, ...): skip unless the environment has the role ('kafka') or feature ('s3:versioning')",
     )
+    if config.getoption("--harness-check") and not config.pluginmanager.has_plugin("harness-check"):
+        from harness.plugin.check_items import CheckItems
+
+        names = config.getoption("--env")
+        environment = _load(config, names[0]) if names else None
+        config.pluginmanager.register(CheckItems(_folder(config, "dags"), environment), "harness-check")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -156,6 +169,25 @@ def run_dag(request: pytest.FixtureRequest, harness_session: Session, namespace:
         return report
 
     return run
+
+
+@pytest.fixture
+def prove_dag(harness_session: Session) -> Callable[..., DagProofs]:
+    """Decide properties of a DAG: `prove_dag("orders", "rerun", "atomic")`; fails with what refutes them.
+
+    Give `check=False` to look at the outcomes instead. Scenarios have namespaces of their own.
+    """
+
+    def decide(dag_id: str, *properties: str, check: bool = True, deadline: float | None = None) -> DagProofs:
+        from harness.proofs import prove
+        from harness.report.prove import unproven
+
+        (found,) = prove(harness_session, [dag_id], properties, deadline=deadline).dags
+        if check and (told := unproven(found)):
+            pytest.fail(told, pytrace=False)
+        return found
+
+    return decide
 
 
 @pytest.fixture(scope="session")

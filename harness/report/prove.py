@@ -51,7 +51,10 @@ def print_proofs(report: ProveReport) -> None:
         out.print(_table(dag))
         for one in dag.proofs:
             if one.outcome == "refuted":
-                _print_refutation(dag.dag_id, one)
+                first, *rest = refutation(dag.dag_id, one)
+                out.print()
+                out.print(first, style="bold", markup=False, highlight=False)
+                out.print("\n".join(rest), markup=False, highlight=False, soft_wrap=True)
     proofs = [one for dag in report.dags for one in dag.proofs]
     counts = ", ".join(
         f"{sum(one.outcome == outcome for one in proofs)} {outcome}"
@@ -75,17 +78,26 @@ def _table(dag: DagProofs) -> object:
     return table
 
 
-def _print_refutation(dag_id: str, one: ProofResult) -> None:
-    out = console()
-    out.print()
-    out.print(f"[bold]{dag_id}: {one.property} is refuted[/bold]: {escape(one.reason)}")
-    out.print("  smallest scenario found:")
-    for number, step in enumerate(one.scenario, 1):
-        out.print(f"    {number}. {escape(step)}", highlight=False)
-    out.print("  what differs:")
-    for difference in one.differences:
-        out.print(f"    {escape(difference)}", highlight=False)
-    out.print(f"  again: {one.reproduce}", markup=False, highlight=False)
-    out.print("  as a pytest test:")
-    for line in one.test.splitlines():
-        out.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
+def refutation(dag_id: str, one: ProofResult) -> list[str]:
+    """Return a refutation in full, line by line: scenario, differences, and how to see it again."""
+    return [
+        f"{dag_id}: {one.property} is refuted: {one.reason}",
+        "  smallest scenario found:",
+        *(f"    {number}. {step}" for number, step in enumerate(one.scenario, 1)),
+        "  what differs:",
+        *(f"    {difference}" for difference in one.differences),
+        f"  again: {one.reproduce}",
+        "  as a pytest test:",
+        *(f"    {line}".rstrip() for line in one.test.splitlines()),
+    ]
+
+
+def unproven(dag: DagProofs) -> str:
+    """Return what is refuted or undecided, as text; nothing when every property holds or is skipped by declaration."""
+    lines = []
+    for one in dag.proofs:
+        if one.outcome == "refuted":
+            lines += refutation(dag.dag_id, one)
+        elif one.outcome == "undecided":
+            lines.append(f"{dag.dag_id}: {one.property} is undecided: {one.reason}")
+    return "\n".join(lines)

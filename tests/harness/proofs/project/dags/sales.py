@@ -1,0 +1,103 @@
+"""Each DAG loads a day's sales into a table of its own; all but `keeps` have one fault."""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.providers.standard.sensors.python import PythonSensor
+from airflow.sdk import DAG, Variable
+
+DAYS = "SELECT day, sum(amount) FROM shop WHERE day = '{day}' GROUP BY day"
+
+
+def run(*statements: str, day: str = "") -> None:
+    """Run the statements in one transaction."""
+    PostgresHook("warehouse").run([statement.format(day=day) for statement in statements])
+
+
+def sales(dag_id: str) -> DAG:
+    return DAG(
+        dag_id,
+        schedule="@daily",
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        default_args={"retries": 1, "retry_delay": timedelta(seconds=60)},
+    )
+
+
+def task(name: str, *statements: str, **options):
+    return PythonOperator(
+        task_id=name, python_callable=run, op_args=statements, op_kwargs={"day": "{{ ds }}"}, **options
+    )
+
+
+def table(name: str):
+    return task("prepare", f"CREATE TABLE IF NOT EXISTS {name} (day date, total int)")
+
+
+with sales("keeps"):
+    table("kept") >> task("load", "DELETE FROM kept WHERE day = '{day}'", f"INSERT INTO kept {DAYS}")
+
+with sales("appends"):
+    table("appended") >> task("load", f"INSERT INTO appended {DAYS}")
+
+with sales("counts_runs"):
+    table("counted") >> task(
+        "load",
+        "INSERT INTO counted SELECT '{day}', count(*) FROM counted HAVING NOT EXISTS "
+        "(SELECT FROM counted WHERE day = '{day}')",
+    )
+
+with sales("halves"):
+    (
+        table("halved")
+        >> task("remove", "DELETE FROM halved WHERE day = '{day}'")
+        >> task("load", f"INSERT INTO halved {DAYS}")
+    )
+
+with sales("swallows"):
+    load = table("swallowed") >> task("load", "DELETE FROM swallowed", "INSERT INTO swallowed VALUES ('{day}', 1)")
+    load >> task("notify", "SELECT 1", trigger_rule="all_done")
+
+with sales("wipes"):
+    table("wiped") >> task(
+        "load",
+        "TRUNCATE wiped",
+        "INSERT INTO wiped SELECT day, sum(amount) FROM shop "
+        "WHERE EXISTS (SELECT FROM shop WHERE day = '{day}') GROUP BY day",
+    )
+
+with sales("latest_wins"):
+    table("latest") >> task("load", "DELETE FROM latest", f"INSERT INTO latest {DAYS}")
+
+with sales("stages_together"):
+    (
+        table("staged_sales")
+        >> task("stage", "DROP TABLE IF EXISTS staging", f"CREATE TABLE staging AS {DAYS}")
+        >> task(
+            "load", "DELETE FROM staged_sales WHERE day = '{day}'", "INSERT INTO staged_sales SELECT * FROM staging"
+        )
+    )
+
+with sales("stamps"):
+    table("stamped") >> task(
+        "load",
+        "DELETE FROM stamped WHERE day = '{day}'",
+        "INSERT INTO stamped SELECT '{day}', extract(year FROM now())",
+    )
+
+
+def tell() -> str:
+    return f"signed with {Variable.get('api_token')}"
+
+
+with sales("tells"):
+    PythonOperator(task_id="tell", python_callable=tell)
+
+
+def sold(day: str) -> bool:
+    return bool(PostgresHook("warehouse").get_first(f"SELECT 1 FROM shop WHERE day = '{day}'"))
+
+
+with sales("waits"):
+    PythonSensor(task_id="wait", python_callable=sold, op_kwargs={"day": "{{ ds }}"}, poke_interval=60) >> table("late")

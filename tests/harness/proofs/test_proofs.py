@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from harness.api import Session
+from harness.engines.shifted import libfaketime
+from harness.environment import Environment
+from harness.environment.spec import Property
+from harness.errors import ConfigError
+from harness.models.proof import ProofResult
+from harness.proofs import PROPERTIES, prove, registry, replay
+from harness.session.client import Namespace
+
+PROJECT = Path(__file__).parent / "project"
+
+#: DAG -> a property that its fault refutes, and a word of what differs
+REFUTED = {
+    "appends": ("rerun", "1 row added"),
+    "counts_runs": ("order", "counted"),
+    "halves": ("atomic", "halved"),
+    "swallows": ("masked", "although load failed"),
+    "wipes": ("empty", "wiped"),
+    "latest_wins": ("isolation", "latest"),
+    "stages_together": ("concurrent", "staged_sales"),
+    "stamps": ("clock", "stamped"),
+    "tells": ("secrets", "the variable 'api_token' stands in an XCom of tell"),
+    "waits": ("deadline", "the deadline of"),
+}
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    environment = Environment.load("dev", folder=PROJECT / "environments")
+    with Session(environment, dags=PROJECT / "dags") as opened:
+        yield opened
+
+
+def decide(session: Session, dag_id: str, name: str) -> ProofResult:
+    return prove(session, [dag_id], [name]).dags[0].proof(name)
+
+
+def needs_another_clock(name: str) -> None:
+    if name == "clock" and libfaketime() is None:
+        pytest.skip("libfaketime is not installed")
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_a_sound_dag_keeps_every_promise(session: Session, name: str) -> None:
+    needs_another_clock(name)
+
+    result = decide(session, "keeps", name)
+
+    assert result.outcome == "holds", (result.reason, result.differences)
+    assert result.checked > 0
+
+
+@pytest.mark.parametrize(("dag_id", "name", "word"), [(dag, *rest) for dag, rest in REFUTED.items()])
+def test_a_fault_is_refuted_with_what_differs(session: Session, dag_id: str, name: str, word: str) -> None:
+    needs_another_clock(name)
+
+    result = decide(session, dag_id, name)
+
+    assert result.outcome == "refuted", result.reason
+    assert word in " ".join(result.differences)
+    assert result.scenario
+
+
+def test_the_printed_test_fails_and_names_the_difference(session: Session) -> None:
+    result = decide(session, "appends", "rerun")
+    module: dict[str, object] = {}
+    exec(compile(result.test, "printed", "exec"), module)
+
+    with pytest.raises(AssertionError):
+        module["test_appends_rerun"](session)  # type: ignore[operator]
+    assert result.claim is not None
+    assert "1 row added" in replay(session, "appends", result.claim)[0]
+
+
+def test_a_sequence_shrinks_to_running_a_date_twice(session: Session) -> None:
+    result = decide(session, "appends", "sequence")
+
+    assert result.outcome == "refuted"
+    assert len(result.scenario) == 2
+
+
+def test_what_is_declared_is_skipped_with_its_reason(session: Session) -> None:
+    result = decide(session, "waits", "order")
+
+    assert (result.outcome, result.reason) == ("skipped", "it is about waiting")
+
+
+def test_no_namespace_is_left(session: Session) -> None:
+    with session.namespace() as used:
+        before = databases(used)
+        decide(session, "keeps", "masked")
+
+        assert databases(used) == before
+
+
+def databases(namespace: Namespace) -> list[str]:
+    return [
+        name for (name,) in namespace.services["postgres"].client.execute("SELECT datname FROM pg_database ORDER BY 1")
+    ]
+
+
+def test_a_proof_out_of_time_is_undecided(session: Session) -> None:
+    report = prove(session, ["keeps"], ["order"], deadline=0.01)
+
+    assert report.dags[0].proof("order").outcome == "undecided"
+    assert report.verdict == "fail"
+
+
+def test_an_unknown_property_is_named_with_its_neighbours() -> None:
+    with pytest.raises(ConfigError, match="no property 'rerunn'") as caught:
+        registry.find("rerunn")
+    assert "rerun" in str(caught.value.hint)
+
+
+def test_every_property_that_an_environment_may_skip_has_a_proof() -> None:
+    assert set(get_args(Property)) == set(PROPERTIES)
+    assert all(registry.find(name).id == name for name in PROPERTIES)
