@@ -57,6 +57,7 @@ def test_every_event_of_three_days_is_relayed_once_or_dead_with_a_reason(run_dag
     assert Counter(reason for reason, _, _ in wanted.dead.values()).keys() == {"InvalidRecord", "TemporaryError"}
 
 
+@pytest.mark.stages("dev")
 def test_a_replay_works_off_what_has_been_repaired_and_counts_the_attempts(run_dag, source, must_hold, kafka):
     run_dag(DAG, date=str(DAY_1))
     report = run_dag(DAG, date=str(DAY_1), conf={"replay": True})
@@ -71,6 +72,7 @@ def test_a_replay_works_off_what_has_been_repaired_and_counts_the_attempts(run_d
     must_hold(after, answered=before.dead.keys() - after.dead.keys())
 
 
+@pytest.mark.stages("dev")
 def test_running_a_day_again_changes_nothing(run_dag, namespace):
     run_dag(DAG, date=str(DAY_1))
     before = snapshot(namespace.services)
@@ -82,6 +84,7 @@ def test_running_a_day_again_changes_nothing(run_dag, namespace):
     assert again.runs[0].task("relay").xcoms["return_value"] == {"read": 0, "relayed": 0, "dead": 0, "transactions": 0}
 
 
+@pytest.mark.stages("dev")
 def test_days_out_of_order_end_in_the_same_topics(run_dag, source, must_hold):
     for day in (DAY_3, DAY_1, DAY_2):
         assert run_dag(DAG, date=str(day)).passed
