@@ -69,13 +69,19 @@ def gate(
     todo = _plan(case, ask)
     if ask.dry_run:
         return _report(case, known, refusals, began, todo=_in_words(case, todo, refusals))
-    if not refusals and not ask.everything and ask.approver is None:
+    if not refusals and not _adds(ask, known):
         return _report(case, known, refusals, began, notes=("nothing has changed since this evidence was made",))
     closed = case.refusals_before()
     if closed and _COSTLY.intersection(case.policy.requires):
         return _report(case, known, closed, began, notes=("nothing was collected: the stage before is not open",))
     claim = _collected(case, ask, todo, on_step, on_service)
     return _report(case, claim, case.refusals(claim), began)
+
+
+def _adds(ask: Ask, known: Claim | None) -> bool:
+    """Whether evidence is to be made although that which is there is enough: to have more in it, or a signature."""
+    unsigned = known is not None and known.signature.state == "unsigned"
+    return ask.everything or ask.approver is not None or (ask.key is not None and unsigned)
 
 
 def look(ask: Ask, on_step: OnStep = lambda step: None) -> Case:

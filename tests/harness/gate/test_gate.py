@@ -175,3 +175,17 @@ def test_what_is_asked_wrongly_is_told(
     write(toy / "environments" / "dev.yaml", "stage: dev\n")
     assert main(["gate", *words]) == code
     assert expected in capsys.readouterr().err
+
+
+def test_properties_are_proved_and_an_undecided_one_refuses(toy: Path) -> None:
+    rules = "[proofs]\n  runs: [first]\n  proofs: [rerun, empty]"
+    write(toy / "environments" / "test.yaml", STAGE.format(stage="test", requires=rules))
+
+    report, _ = enter("test")
+
+    (dag,) = report.dags
+    proved = {one.property: one.outcome for one in dag.proofs}
+    assert set(proved) == {"rerun", "empty"}
+    refused = {name for name, outcome in proved.items() if outcome in ("refuted", "undecided")}
+    assert {reason.split()[2] for reason in report.reasons if reason.startswith("proofs: first:")} == refused
+    assert "undecided" in proved.values()
