@@ -69,6 +69,18 @@ def days_of(postgres):
     return dict(postgres.client_for("warehouse").execute("SELECT day, model_id FROM umbrella_models").fetchall())
 
 
+def must_be_in_order(run):
+    """Each clean follows its own fetch, and the join all of them."""
+    done = [name for name, state in run.states.items() if state == "success"]
+    for kind in [name.removeprefix("clean_") for name in done if name.startswith("clean_")]:
+        assert ended(run, f"fetch_{kind}") <= run.task(f"clean_{kind}").start
+        assert ended(run, f"clean_{kind}") <= run.task("join_datasets").start
+
+
+def ended(run, name):
+    return run.task(name).start + timedelta(seconds=run.task(name).seconds)
+
+
 def must_pass(report, *states):
     assert report.verdict == "pass", report.reasons
     assert [run.states for run in report.runs] == list(states)
@@ -78,6 +90,8 @@ def test_three_days_across_the_switch_of_the_erp_train_the_exact_models(run_dag,
     report = run_dag(DAG, from_=str(DAY_1), to=str(DAY_3))
 
     must_pass(report, WEATHER | OLD | NOT_DEPLOYED, *[WEATHER | NEW | NOT_DEPLOYED] * 2)
+    for run in report.runs:
+        must_be_in_order(run)
     must_hold(DAY_1, DAY_2, DAY_3)
 
 
