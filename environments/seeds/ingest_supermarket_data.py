@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from environments.sources.promotions import MARKER, SUPERMARKETS, VOLUMES, PromotionSource
+from environments.sources.promotions import SUPERMARKETS, VOLUMES, PromotionSource
 from jobs.supermarket.contract import delivery_prefix
 
 if TYPE_CHECKING:
@@ -33,6 +33,3 @@ def deliver(s3: Any, source: PromotionSource, supermarket: int, day: date, *, wi
         if name not in without:
             at = delivery_prefix(supermarket, f"{day:%Y-%m-%d}") + name
             s3.client.put_object(Bucket=s3.physical("landing"), Key=at, Body=content)
-
-
-__all__ = ["MARKER", "deliver", "seed"]
