@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import trap_desk
 from filelock import FileLock
 
 from harness.api import Session
@@ -25,6 +24,7 @@ from harness.checks.model import Finding
 from harness.checks.run import Request, check
 from harness.environment import Environment
 from harness.errors import HarnessError
+from scripts import trap_desk
 from tests.traps.catalogue import DAGS, HERE, Trap, traps
 
 ROOT = Path(__file__).resolve().parent.parent
