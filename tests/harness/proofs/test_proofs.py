@@ -22,7 +22,7 @@ REFUTED = {
     "appends": ("rerun", "1 row added"),
     "counts_runs": ("order", "counted"),
     "halves": ("atomic", "halved"),
-    "swallows": ("masked", "although load failed"),
+    "swallows": ("masked", "although prepare failed"),
     "wipes": ("empty", "wiped"),
     "latest_wins": ("isolation", "latest"),
     "stages_together": ("concurrent", "staged_sales"),
