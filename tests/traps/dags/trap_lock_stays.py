@@ -1,4 +1,4 @@
-"""Sales of a day into the report, by one run at a time: lock >> report >> unlock."""
+"""Sales of a day into the report, by one run at a time: report takes a lock, and gives it back."""
 
 from datetime import timedelta
 
@@ -20,26 +20,16 @@ LOCK = "locks/sales_report"
 
 
 @task
-def lock(ds: str) -> None:
-    """Take the lock, or leave the work to the run that has it."""
+def report(ds: str) -> None:
+    """Replace the day's line, or leave the work to the run that has the lock."""
     hook, bucket = S3Hook("lake"), Variable.get("lake_bucket")
     if hook.check_for_key(LOCK, bucket):
         raise AirflowSkipException("another run is at work")
     hook.load_string(ds, LOCK, bucket)
-
-
-@task
-def report(ds: str) -> None:
-    """Replace the day's line."""
     with PostgresHook("warehouse").get_conn() as connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM sales_report WHERE day = %s", [ds])
         cursor.execute("INSERT INTO sales_report SELECT day, sum(cents) FROM sales WHERE day = %s GROUP BY day", [ds])
-
-
-@task
-def unlock() -> None:
-    """Give the lock back."""
-    S3Hook("lake").delete_objects(Variable.get("lake_bucket"), LOCK)
+    hook.delete_objects(bucket, LOCK)
 
 
 with DAG(
@@ -52,4 +42,4 @@ with DAG(
     tags=["traps"],
     doc_md=__doc__,
 ):
-    lock() >> report() >> unlock()
+    report()
