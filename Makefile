@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint bench traps docs build constraints clean
+.PHONY: help setup demo test test-fast lint bench compatibility traps docs build constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ docs: setup ## write the pages that are made from the code: docs/pipelines.md, d
 
 traps: setup ## DAGs with one defect each: which ones are found, beside what other tools find; writes docs/traps.md
 	@$(BIN)/python scripts/traps.py
+
+compatibility: setup ## check and run Airflow's example DAGs, and write docs/compatibility.md; goes on where it was
+	@$(BIN)/python scripts/compatibility.py
 
 build: setup ## wheel and source distribution in dist/
 	@$(BIN)/python -m build --installer uv
