@@ -146,7 +146,7 @@ def unbounded_mapping(dag: Dag) -> Iterator[Hit]:
         with DAG("orders", schedule=None):
             commands = names()
             BashOperator.partial(task_id="load").expand(bash_command=commands)  # <-
-    Limits: a pool also bounds it, and is accepted whatever its size.
+    Limits: a pool also bounds it, and is accepted whatever its size. Elements in `expand(**{...})` are not seen.
     Source: Airflow documentation, "Dynamic Task Mapping", "Placing limits on mapped tasks".
     """
     for task in dag.tasks:

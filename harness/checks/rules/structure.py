@@ -255,7 +255,8 @@ def late_binding(file: SourceFile) -> Iterator[Hit]:
                 def train():
                     print(f"training {model}")  # <-
                 train()
-    Limits: variables that are changed in a `while` loop are not seen.
+    Limits: variables that are changed in a `while` loop are not seen, nor functions that are handed over in
+        `**{"python_callable": ...}`.
     Source: Python FAQ, "Why do lambdas defined in a loop with different values all return the same result?".
     """
     for function in file.functions("task"):

@@ -218,8 +218,8 @@ class Evaluator:
             worth = self._method(node, node.func, depth) if isinstance(node.func, ast.Attribute) else UNKNOWN
             return worth if worth is not UNKNOWN else Made(name, node)
         positional = [self.value(argument, depth) for argument in node.args]
-        keywords = {k.arg: self.value(k.value, depth) for k in node.keywords if k.arg}
-        if not all(known(v) for v in [*positional, *keywords.values()]):
+        keywords = {name: self.value(given, depth) for name, given in self.keywords(node, depth).items()}
+        if OPEN in keywords or not all(known(v) for v in [*positional, *keywords.values()]):
             return Made(name, node)
         try:
             return maker(*positional, **keywords)

@@ -67,7 +67,11 @@ def marked(text: str) -> list[int]:
 
 def judge(rule: Rule, code: str, registry: Registry) -> tuple[list[Finding], str]:
     """Check one example with one rule, and return its findings and the file's text."""
-    text = as_file(rule, code)
+    return judge_text(rule, code, as_file(rule, code), registry)
+
+
+def judge_text(rule: Rule, code: str, text: str, registry: Registry) -> tuple[list[Finding], str]:
+    """Check a text that is made of the example `code`, which states the settings."""
     ast.parse(text)
     wanted = {"select": ["DAG401", "DAG402", rule.id] if rule.family == "suppression" else [rule.id]}
     settings = Settings.of({**wanted, **policy(code)})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from harness.checks.load import Loader
 from harness.checks.project import Loaded
 from harness.checks.registry import Registry
 from harness.checks.run import Request, check, examined
+from harness.cli.main import main
 from tests.harness.checks.examples import as_file, marked
 
 pytestmark = pytest.mark.slow
@@ -125,6 +127,35 @@ def test_rules_about_graphs_say_the_same_when_airflow_has_loaded_them(
         for (rule_id, kind), (_, path) in examples.items()
     }
     assert lines == {key: marked(text) for key, (text, _) in examples.items()}
+
+
+def test_a_folder_of_offenders_and_one_good_dag_is_judged_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offenders = {name: OFFENDERS[name][0] for name in ("hangs", "exits", "crashes")}
+    offenders["eats"] = "numbers = [1] * 500_000_000  # 4 GB"
+    (tmp_path / "dags").mkdir()
+    for name, code in offenders.items():
+        head = "from airflow.sdk import DAG\n"
+        (tmp_path / "dags" / f"{name}.py").write_text(f"{head}{code}\nwith DAG('{name}', schedule=None): pass\n")
+    good = "import requests\nfrom airflow.sdk import DAG, task\nwith DAG('good', schedule=None):\n    @task\n"
+    good += "    def load():\n        return requests.get('https://example.com').json()\n    load()\n"
+    (tmp_path / "dags" / "good.py").write_text(good)
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.harness.check]\nload-seconds = 5\nselect = ['DAG0', 'request-without-timeout']\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "--json", "--no-cache"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    found = {Path(one["path"]).stem: (one["rule"], one["line"]) for one in report["findings"]}
+    assert found == {
+        "hangs": ("DAG002", found["hangs"][1]),
+        "exits": ("DAG003", 3),
+        "crashes": ("DAG003", 3),
+        "eats": ("DAG003", 2),
+        "good": ("DAG208", 6),
+    }
+    assert found["hangs"][1] in (2, 3)
 
 
 def test_a_cycle_is_an_import_error(tmp_path: Path) -> None:
