@@ -29,6 +29,30 @@ SERVICES = {
     "kafka": "{topics: {orders: {partitions: 3}}}",
     "spark": "{packages: [delta, kafka, s3, postgres]}",
 }
+#: a DAG file of the generated projects
+DAG_FILE = """\
+from datetime import timedelta
+import pendulum
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import dag, task
+
+
+@dag(schedule="@daily", start_date=pendulum.datetime(2026, 1, 1, tz="UTC"), catchup=False, tags=["orders"])
+def orders_{number}():
+    @task(retries=2, execution_timeout=timedelta(minutes=5))
+    def extract(ds=None):
+        return {{"day": ds, "rows": [1, 2, 3]}}
+
+    @task(retries=2, execution_timeout=timedelta(minutes=5))
+    def transform(batch):
+        return sum(batch["rows"])
+
+    report = BashOperator(task_id="report", bash_command="echo {{{{ ds }}}}", retries=1)
+    transform(extract()) >> report
+
+
+orders_{number}()
+"""
 #: seconds for one cold start in its own process, before it is given up
 PATIENCE = 600
 
@@ -103,11 +127,53 @@ def attach(rounds: int) -> list[Row]:
     ]
 
 
+def check(rounds: int) -> list[Row]:
+    """`harness check` with all rules against one process that imports Airflow and fills a DagBag."""
+    return [row for files in (50, 500) for row in check_files(files, rounds)]
+
+
+def check_files(files: int, rounds: int) -> list[Row]:
+    """The rows of one folder: nothing known, nothing changed, one file changed."""
+    with tempfile.TemporaryDirectory() as name:
+        project = Path(name)
+        generate(project, files)
+
+        def all_new() -> float:
+            return wall(project, sys.executable, "-m", "harness", "check", "dags", "--no-cache")
+
+        def unchanged() -> float:
+            return wall(project, sys.executable, "-m", "harness", "check", "dags")
+
+        def one_changed() -> float:
+            with (project / "dags" / "orders_0.py").open("a") as file:
+                file.write("# changed\n")
+            return unchanged()
+
+        unchanged()
+        medians = in_turns(rounds, lambda: probe("dag_bag", str(project / "dags")), all_new, unchanged, one_changed)
+    bag, new, same, changed = medians
+    against = "import of Airflow, and DagBag"
+    return [
+        Row(f"check of {files} files, all new", new, against, bag, 1.0),
+        Row(f"check of {files} files, nothing changed", same, against, bag, 0.1),
+        Row(f"check of {files} files, one changed", changed, against, bag, 0.15),
+    ]
+
+
+def generate(project: Path, files: int) -> None:
+    """Write a project of DAG files that differ in their names."""
+    (project / "dags").mkdir()
+    (project / "pyproject.toml").write_text("[tool.harness.check]\n")
+    for number in range(files):
+        (project / "dags" / f"orders_{number}.py").write_text(DAG_FILE.format(number=number))
+
+
 MEASUREMENTS: Mapping[str, Callable[[int], list[Row]]] = {
     "help": help_page,
     "start": environment_start,
     "write": first_write,
     "attach": attach,
+    "check": check,
 }
 
 
@@ -119,6 +185,15 @@ def cpu(*command: str) -> float:
     if process.returncode:
         raise SystemExit(f"bench: `{' '.join(command)}` ended with {process.returncode}")
     return used.ru_utime + used.ru_stime
+
+
+def wall(folder: Path, *command: str) -> float:
+    """Run a command that may find something (exit code 1) and return the seconds that it took."""
+    began = time.monotonic()
+    ended = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+    if ended.returncode not in (0, 1):
+        raise SystemExit(f"bench: `{' '.join(command)}` ended with {ended.returncode}")
+    return time.monotonic() - began
 
 
 def probe(name: str, *arguments: str) -> float:
@@ -166,10 +241,25 @@ def plain_spark() -> float:
     return taken
 
 
+def dag_bag(folder: str) -> float:
+    """Import Airflow and parse a folder, one file after the other; the seconds for both."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ |= {"AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+        began = time.monotonic()
+        from airflow.dag_processing.dagbag import DagBag
+
+        found = DagBag(folder)
+        taken = time.monotonic() - began
+    if found.import_errors or not found.dags:
+        raise SystemExit(f"bench: the DagBag has {len(found.dags)} DAGs and {found.import_errors}")
+    return taken
+
+
 PROBES: Mapping[str, Callable[..., float]] = {
     "start": start,
     "first_write": first_write_from_nothing,
     "plain_spark": plain_spark,
+    "dag_bag": dag_bag,
 }
 
 
