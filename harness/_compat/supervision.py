@@ -152,6 +152,11 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
                 if self.stack_path.stat().st_size == 0:
                     self.stack_path.unlink()
 
+    @property
+    def outcome(self) -> str | None:
+        """Return the state that this try ended in, in Airflow's word; None while it runs."""
+        return None if self._exit_code is None else str(getattr(self.final_state, "value", self.final_state))
+
     def crash_in_words(self) -> str | None:
         """Say how the process died, when it did not end by itself."""
         code = self._exit_code

@@ -189,7 +189,8 @@ class Loop:
         state = records.read_task_state(one.ti)
         attempt = one.attempt
         error = None
-        if state in ("failed", "up_for_retry"):
+        # the scheduler may have gone on to the next try while the process of this one was ending
+        if not {state, one.process.outcome}.isdisjoint(("failed", "up_for_retry")):
             error = _cause(crash, tasklog.last_error(attempt.log))
             key = (attempt.dag_id, attempt.run_id, attempt.task_id, attempt.map_index, attempt.number)
             self.errors[key] = error or "it gave no error"

@@ -7,6 +7,7 @@ import threading
 from contextlib import ExitStack, closing
 
 import boto3
+import psutil
 import psycopg
 import pytest
 from botocore.config import Config
@@ -186,3 +187,11 @@ def test_outage_during_one_task_is_met_in_its_first_try_alone(stores, marks):
 def test_outage_of_an_unknown_service_is_refused_with_those_that_there_are(stores):
     with faults.outage("postgress", during="load"), pytest.raises(ConfigError, match="it has s3, postgres, kafka"):
         stores.run("rows")
+
+
+def test_deadline_that_passes_in_an_outage_leaves_no_process(stores):
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    with faults.outage("postgres", during="load", kind="blackhole"):
+        report = stores.run("rows", deadline=10)
+    assert (report.verdict, report.timed_out) == ("fail", True)
+    assert {process.pid for process in psutil.Process().children(recursive=True)} == before
