@@ -108,13 +108,13 @@ def transactional(config: Mapping[str, Any]) -> Iterator[Producer]:
     """Lend a producer after whatever an earlier instance left open was aborted, and that instance fenced."""
     from confluent_kafka import Producer
 
+    broker = {name: value for name, value in config.items() if name != "group.id"}
     settings = {"transactional.id": config["group.id"], "partitioner": "murmur2_random", "linger.ms": 20}
-    producer = Producer({**config, **settings})
-    try:
-        producer.init_transactions(REQUEST)
-        yield producer
-    finally:
-        producer.close()
+    producer = Producer({**broker, **settings})
+    producer.init_transactions(REQUEST)
+    yield producer
+    # not after an error: closing would wait for the broker that may be its cause, and can hide it
+    producer.close()
 
 
 @contextmanager

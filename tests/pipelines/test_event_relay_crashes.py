@@ -192,8 +192,8 @@ def test_a_batch_that_was_not_read_waits_for_the_next_run(config, topics, kafka)
 class Forgetful(confluent_kafka.Consumer):
     """The version with the client's own default: it commits what was read, whatever becomes of it."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
-        super().__init__({**settings, "enable.auto.commit": True})
+    def __init__(self, settings: dict[str, Any], **others: Any) -> None:
+        super().__init__({**settings, "enable.auto.commit": True}, **others)
 
 
 def failing_once(function: Any) -> Any:
@@ -216,4 +216,6 @@ def going_on(producer: Any) -> Iterator[None]:
         yield
         producer.commit_transaction(30)
     except ConnectionError:
+        # librdkafka cannot go on after it has aborted a transaction of which the broker has only begun to hear
+        producer.flush(30)
         producer.abort_transaction(30)
