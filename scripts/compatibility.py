@@ -284,10 +284,10 @@ def _name(one: Any) -> str:
 
 
 def checked() -> tuple[Any, Any]:
-    """Check the examples, every rule that is on by default, without a cache."""
+    """Check the examples with every rule that is on by default."""
     from harness.checks.run import examined
 
-    return examined(tuple(example_folders()), cache=False)
+    return examined(tuple(example_folders()))
 
 
 def page(project: Any, judged: Any, cases: Sequence[Case], notes: Notes, left: Sequence[str] = ()) -> str:
