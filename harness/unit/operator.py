@@ -97,8 +97,8 @@ def run_operator(operator: Any, context: Mapping[str, Any] | None = None) -> Ope
     ti = given["ti"]
     if (ti.task_id, ti.dag_id) != (task.task_id, task.dag_id):
         raise ConfigError(
-            f"the context is one of the task {ti.task_id}, and the operator is {task.task_id}",
-            hint="make it with task_context(operator)",
+            f"the context is one of the task {ti.dag_id}.{ti.task_id}, and not of this {task.task_id}",
+            hint="make the operator once, and its context with task_context(operator)",
         )
     ti.task = task
     return _executed(ti, given)

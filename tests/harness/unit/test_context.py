@@ -24,6 +24,10 @@ class Says(BaseOperator):
         return self.words
 
 
+def executed(task_context, operator):
+    return run_operator(operator, task_context(operator))
+
+
 def said(task_context, words, *args, **facts):
     operator = Says(task_id="says", words=words, params=facts.pop("defaults", None))
     return run_operator(operator, task_context(operator, *args, **facts)).result
@@ -36,7 +40,7 @@ def said(task_context, words, *args, **facts):
         ("{{ data_interval_start }} {{ data_interval_end }}", "2026-01-02 00:00:00+00:00 2026-01-02 00:00:00+00:00"),
         ("{{ macros.ds_add(ds, -1) }}", "2026-01-01"),
         ("{{ run_id }} {{ dag.dag_id }} {{ task.task_id }}", "scheduled__2026-01-02T00:00:00+00:00 unit_test says"),
-        ("{{ ti.try_number }} {{ ti.map_index }} {{ dag_run.run_type }}", "1 -1 scheduled"),
+        ("{{ ti.try_number }} {{ ti.map_index }} {{ dag_run.run_type.value }}", "1 -1 scheduled"),
         ("{{ prev_data_interval_end_success }}", "None"),
     ],
 )
@@ -135,7 +139,7 @@ def test_value_that_no_xcom_can_hold_fails_the_task(task_context):
         return object()
 
     with pytest.raises(TypeError, match="cannot serialize"):
-        run_operator(gives(), task_context(gives()))
+        executed(task_context, gives())
 
 
 def test_variable_that_a_task_sets_is_found_by_the_next(task_context, airflow_variable):
@@ -145,7 +149,7 @@ def test_variable_that_a_task_sets_is_found_by_the_next(task_context, airflow_va
     def remembers():
         Variable.set("cursor", Variable.get("limits", deserialize_json=True)["rows"])
 
-    run_operator(remembers(), task_context(remembers()))
+    executed(task_context, remembers())
     assert said(task_context, "{{ var.value.cursor }}") == "10"
 
 
@@ -160,7 +164,7 @@ def test_connection_without_a_type_is_refused(airflow_connection):
 
 
 def test_context_of_another_task_is_refused(task_context):
-    with pytest.raises(ConfigError, match="context is one of the task other"):
+    with pytest.raises(ConfigError, match=r"context is one of the task unit_test\.other"):
         run_operator(EmptyOperator(task_id="end"), task_context(EmptyOperator(task_id="other")))
 
 
@@ -170,7 +174,7 @@ def test_question_that_only_a_run_can_answer_is_refused_by_name(task_context):
         return ti.get_dr_count("orders")
 
     with pytest.raises(ConfigError, match="GetDRCount, which a unit test cannot answer"):
-        run_operator(counts(), task_context(counts()))
+        executed(task_context, counts())
 
 
 def test_timeout_of_the_task_counts(task_context):
