@@ -8,6 +8,7 @@ import pytest
 SLOW = (
     "containers",
     "pipelines",
+    "harness/faults",
     "harness/plugin",
     "harness/proofs",
     "harness/roles",
