@@ -3,11 +3,13 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from airflow.sdk import BaseSensorOperator
 
 from environments.seeds.ingest_supermarket_data import deliver
 from environments.sources.promotions import MARKER, SUPERMARKETS, VOLUMES, PromotionSource
 from environments.sources.promotions_oracle import expected
 from harness import expect_objects, expect_table
+from harness._compat.dagbag import load_dag_bag
 from harness.checks import Request, Settings, check
 from harness.errors import ConfigError
 from jobs.supermarket.contract import raw_prefix
@@ -178,6 +180,35 @@ def test_a_wrong_name_fails_the_task_that_triggers(run_trap, right, wrong, said)
     failed = [one for one in run.tasks if one.task_id.startswith("trigger")]
     assert {one.state for one in failed} == {"failed"}
     assert said in failed[0].tries[-1].error
+
+
+def sensors_hold_no_slot(folder):
+    """A sensor that pokes keeps its slot all day; after six days three late supermarkets hold sixteen of them."""
+    dag = load_dag_bag(folder).dags[DAG]
+    waits = [task for task in dag.tasks if isinstance(task, BaseSensorOperator)]
+    assert len(waits) == len(SUPERMARKETS)
+    assert {(task.mode, task.timeout) for task in waits} == {("reschedule", 36_000)}
+
+
+def test_a_sensor_holds_no_slot_between_two_looks_and_gives_up_with_its_window(dags_folder):
+    sensors_hold_no_slot(dags_folder / "supermarket")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [('mode="reschedule"', 'mode="poke"'), ("timeout=WINDOW.total_seconds(),", "")],
+    ids=["slots are kept", "a week of waiting"],
+)
+def test_a_sensor_that_would_block_the_others_is_found_out(trap_version, right, wrong):
+    folder = trap_version(FILE, {right: wrong})
+
+    with pytest.raises(AssertionError):
+        sensors_hold_no_slot(folder)
+
+
+def test_metrics_are_never_made_by_a_schedule(dags_folder):
+    dag = load_dag_bag(dags_folder / "supermarket").dags["create_metrics"]
+    assert dag.schedule is None
 
 
 def all_is_defined(folder, environment):
