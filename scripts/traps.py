@@ -24,7 +24,7 @@ from harness.checks.model import Finding
 from harness.checks.run import Request, check
 from harness.environment import Environment
 from harness.errors import HarnessError
-from scripts import trap_desk
+from tests.traps import desk
 from tests.traps.catalogue import DAGS, HERE, Trap, traps
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,14 +110,14 @@ def judged(session: Session, chosen: Sequence[Trap], known: Verdicts) -> Verdict
     return verdicts
 
 
-def peers(session: Session, chosen: Sequence[Trap], known: Mapping[str, Any]) -> dict[str, trap_desk.Answers | str]:
+def peers(session: Session, chosen: Sequence[Trap], known: Mapping[str, Any]) -> dict[str, desk.Answers | str]:
     """Return what each peer complains of, or why it could not be asked; takes what is known of all that are chosen."""
-    tools: Mapping[str, Callable[..., trap_desk.Answers]] = {
-        "airflow": trap_desk.with_airflow_alone,
-        "box": trap_desk.in_a_box,
+    tools: Mapping[str, Callable[..., desk.Answers]] = {
+        "airflow": desk.with_airflow_alone,
+        "box": desk.in_a_box,
     }
     wanted = {trap.dag_id(kind) for trap in chosen for kind in ("trap", "twin")}
-    answers: dict[str, trap_desk.Answers | str] = {}
+    answers: dict[str, desk.Answers | str] = {}
     for name, ask in tools.items():
         if wanted <= set(known.get(name, ())):
             answers[name] = known[name]
@@ -130,7 +130,7 @@ def peers(session: Session, chosen: Sequence[Trap], known: Mapping[str, Any]) ->
     return answers
 
 
-def complaint(answers: Mapping[str, trap_desk.Answers | str], tool: str, dag_id: str) -> bool | None:
+def complaint(answers: Mapping[str, desk.Answers | str], tool: str, dag_id: str) -> bool | None:
     """Say whether a peer complains of a DAG; None when it could not be asked."""
     source, ways = PEERS[tool]
     said = answers[source]
@@ -194,7 +194,7 @@ def page(chosen: Sequence[Trap], verdicts: Verdicts, answers: Mapping[str, Any])
             "",
             "Beside it stands what other tools say of the same DAGs, with the same connections and inputs: *DagBag*,",
             "the file can be imported; *dag.test()*, the run of one date is green; *in-a-box*, the smoke tests and",
-            f"`run_dag` of {trap_desk.BOX.replace('==', ' ')}.",
+            f"`run_dag` of {desk.BOX.replace('==', ' ')}.",
             "",
             summary(chosen, verdicts, answers),
             "",

@@ -7,7 +7,9 @@ from typing import get_args
 import pytest
 
 from harness.checks.config import Settings
+from harness.checks.model import CheckReport
 from harness.checks.registry import registry_of
+from harness.checks.run import Request, check
 from harness.environment import Environment
 from harness.environment.spec import Property
 from tests.traps import catalogue
@@ -62,3 +64,21 @@ def test_a_trap_and_its_twin_are_declared_alike(trap: Trap, environment: Environ
 def test_a_trap_and_its_twin_have_the_same_docstring(trap: Trap) -> None:
     first_lines = {trap.file(kind).read_text().splitlines()[0] for kind in ("trap", "twin")}
     assert len(first_lines) == 1
+
+
+@pytest.fixture(scope="module")
+def report(environment: Environment) -> CheckReport:
+    return check(Request([catalogue.DAGS], Settings(), environment))
+
+
+@pytest.mark.slow
+def test_airflow_loads_every_file_but_the_one_that_needs_its_database(report: CheckReport) -> None:
+    broken = {Path(finding.path).stem for finding in report.findings if finding.rule == "DAG001"}
+    assert report.files == 2 * len(TRAPS)
+    assert broken == {"trap_countries_at_parse"}
+
+
+@pytest.mark.slow
+def test_no_twin_has_an_error(report: CheckReport) -> None:
+    errors = [finding for finding in report.findings if finding.severity == "error"]
+    assert [finding for finding in errors if Path(finding.path).stem.startswith("twin_")] == []
