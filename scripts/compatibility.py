@@ -284,10 +284,11 @@ def _name(one: Any) -> str:
 
 
 def checked() -> tuple[Any, Any]:
-    """Check the examples with every rule that is on by default."""
+    """Check the examples with every rule that is on by default, but for the one that depends on the machine's speed."""
+    from harness.checks.config import Settings
     from harness.checks.run import examined
 
-    return examined(tuple(example_folders()))
+    return examined(tuple(example_folders()), Settings(ignore={"DAG409": "measures seconds"}))
 
 
 def page(project: Any, judged: Any, cases: Sequence[Case], notes: Notes, left: Sequence[str] = ()) -> str:

@@ -23,7 +23,7 @@ from harness.checks.selection import resolved
 from harness.checks.source.file import SourceFile
 from harness.checks.walk import Found, find_files
 from harness.errors import NothingChecked
-from harness.state.diff import count
+from harness.models.words import count
 
 Progress = Callable[[int, int, str], None]
 """Takes how many files are done, how many there are, and what is being done."""

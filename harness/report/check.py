@@ -16,8 +16,8 @@ from xml.etree import ElementTree as ET
 from rich.markup import escape
 
 from harness.checks.model import SEVERITIES, CheckReport, Finding, Severity
+from harness.models.words import count
 from harness.report.console import console
-from harness.state.diff import count
 
 if TYPE_CHECKING:
     from rich.console import Console

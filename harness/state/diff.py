@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.models.snapshot import Dataset, Difference, Kind
+from harness.models.words import count as count  # noqa: PLC0414 - known by this place too
 from harness.state.snapshot import Snapshot
 
 _UNITS: Mapping[Kind, str] = {"table": "row", "delta": "row", "topic": "message", "object": "byte", "partition": "row"}
@@ -102,11 +103,6 @@ def _object_words(difference: Difference) -> str:
         return f"content changed, {difference.rows_before} -> {count(difference.rows_after, 'byte')}"
     size = max(difference.rows_before, difference.rows_after)
     return f"{'new' if difference.change == 'added' else 'gone'}, {count(size, 'byte')}"
-
-
-def count(number: int, unit: str) -> str:
-    """Return `1 row`, `2 rows`, `12,000 rows`."""
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
 def describe(differences: Iterable[Difference]) -> str:
