@@ -212,6 +212,12 @@ def recorded(what: str) -> dict[str, Any]:
     return found
 
 
+def decided() -> Verdicts:
+    """Return the verdicts of earlier runs; what ended in an error is decided anew."""
+    found = {dag_id: Judged(**said) for dag_id, said in recorded("verdicts").items()}
+    return {dag_id: verdict for dag_id, verdict in found.items() if not verdict.words.startswith("error")}
+
+
 def record(what: str, found: Mapping[str, Any]) -> None:
     """Keep what was found, with what is there, so that `--resume` can go on from there."""
     PROGRESS.mkdir(parents=True, exist_ok=True)
@@ -250,7 +256,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     environment = Environment.load("dev", folder=HERE / "environments")
     if not asked.resume and not asked.names:
         shutil.rmtree(PROGRESS, ignore_errors=True)
-    known = {dag_id: Judged(**said) for dag_id, said in recorded("verdicts").items()} if asked.resume else {}
+    known = decided() if asked.resume else {}
     with Session(environment, dags=DAGS, keep=asked.keep) as session:
         answers = None if asked.no_peers else peers(session, chosen, recorded("answers") if asked.resume else {})
         verdicts = judged(session, chosen, known)
