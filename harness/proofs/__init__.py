@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.models.proof import ProofEvent
-from harness.proofs.prove import prove
+from harness.proofs.decide import prove
 from harness.proofs.registry import PROPERTIES
 from harness.proofs.reproduce import replay
 

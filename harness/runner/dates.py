@@ -39,7 +39,10 @@ def plan(dag: Any, dates: Dates, declared: DateRange | None, now: datetime | Non
         ConfigError: a date that cannot be read, that has no run, or that has not come yet.
     """
     now = now or datetime.now(UTC)
-    made = _chosen(dag, dates, declared, now)
+    if dates.moments:
+        made = [_exact(dag, datetime.fromisoformat(moment), dates.manual) for moment in dates.moments]
+    else:
+        made = _chosen(dag, dates, declared, now)
     late = next((one for one in made if one.run_after > now), None)
     if late is not None:
         raise ConfigError(
@@ -50,8 +53,6 @@ def plan(dag: Any, dates: Dates, declared: DateRange | None, now: datetime | Non
 
 
 def _chosen(dag: Any, dates: Dates, declared: DateRange | None, now: datetime) -> list[Plan]:
-    if dates.moments:
-        return [_exact(dag, datetime.fromisoformat(moment), dates.manual) for moment in dates.moments]
     if dates.date is not None and dates.date.lower() == "none":
         return [Plan(None, None, now, manual=True)]
     if dates.date is not None:
