@@ -15,12 +15,15 @@ from harness.proofs.steps import disturbed
 def claims(lab: Lab) -> Iterator[Claim]:
     """Let each task fail on every try: the run must be failed.
 
+    A teardown counts too: Airflow lets a run succeed whose teardown failed, unless it is told otherwise
+    (`on_failure_fail_dagrun`); where that is meant, the environment says so under `expect`.
+
     Every date is as good as another here, so each task's failure is tried on its own; a task that does not run on the
     date, because a branch goes the other way, decides nothing.
     """
     date = lab.dates[0]
     for task in lab.about.tasks:
-        if task.is_teardown or task.task_id in lab.spec.expect:
+        if task.task_id in lab.spec.expect:
             continue
         fault = TaskFault(task=task.task_id, attempt=None, moment="before")
         yield Claim(

@@ -29,7 +29,6 @@ class SurveyedTask(Frozen):
     downstream: tuple[str, ...] = ()
     depends_on_past: bool = False
     execution_timeout: float | None = None
-    is_teardown: bool = False
 
 
 class Survey(Frozen):
@@ -120,5 +119,4 @@ def _task(task: Any) -> SurveyedTask:
         downstream=tuple(sorted(task.downstream_task_ids)),
         depends_on_past=bool(getattr(task, "depends_on_past", False)),
         execution_timeout=timeout.total_seconds() if timeout else None,
-        is_teardown=bool(getattr(task, "is_teardown", False)),
     )
