@@ -202,6 +202,8 @@ class Lab:
         options: RunOptions = {
             "moments": step.dates,
             "inputs": (Dates(moments=step.inputs),) if step.inputs else (),
+            # at first even without a date: what stands ready for an input is there when no input comes
+            "seed": bool(step.inputs) or not trial.done,
             "data": self._data(step),
             "together": step.together,
             "snapshot": False,

@@ -245,7 +245,7 @@ class Controller:
 
     def _seed(self, logical_dates: list[Any]) -> None:
         name = self._request.spec(self._request.dag_id).seed
-        if name is None or (self._request.inputs is not None and not logical_dates):
+        if name is None:
             return
         from harness.runner.apart import apart
         from harness.runner.surroundings import call_seed

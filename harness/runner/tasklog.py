@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+#: how Py4J begins what a driver's error says
+_PREAMBLE = "An error occurred while calling"
+
 
 def entries(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the log's records in order; a line that is no record is one with its text as the event."""
@@ -21,23 +24,25 @@ def entries(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def last_error(path: Path) -> str | None:
-    """Return the last error's type and last line, as a traceback ends; None where the log has none."""
+    """Return the last error's type and what it says first; None where the log has none."""
     found = None
     for record in entries(path):
         detail = record.get("error_detail")
         if isinstance(detail, list) and detail:
             # the list starts with the exception that was raised last
-            found = f"{detail[0].get('exc_type', 'Error')}: {_last_line(detail[0].get('exc_value', ''))}".rstrip(": ")
+            found = f"{detail[0].get('exc_type', 'Error')}: {_gist(detail[0].get('exc_value', ''))}".rstrip(": ")
         elif detail is None and record.get("level") in ("error", "critical") and found is None:
-            found = _last_line(str(record.get("event", "")))
+            found = _gist(str(record.get("event", "")))
             if "exit_code" in record:
                 found += f" with code {record['exit_code']}"
     return found
 
 
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in str(text).strip().splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+def _gist(text: str) -> str:
+    """Return the first line that says something: details, such as a statement or a JVM's stack, come after it."""
+    lines = [line.strip(" 	:") for line in str(text).strip().splitlines()]
+    telling = [line for line in lines if line and not line.startswith(_PREAMBLE)]
+    return next(iter(telling or lines), "")
 
 
 def render(path: Path, lines: int | None = None) -> str:

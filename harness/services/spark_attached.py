@@ -11,14 +11,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from py4j.clientserver import ClientServer, JavaParameters, PythonParameters
 from py4j.java_gateway import java_import
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf
 from pyspark.core.context import SparkContext
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import SparkSession
 from pyspark.sql.context import SQLContext
 
@@ -48,6 +50,9 @@ _TELLING = ("delta-spark", "spark-", "hadoop", "postgresql")
 #: settings that mean something else, or nothing, in a driver that runs already
 _IGNORED = ("spark.app.name", "spark.app.id", "spark.submit.deployMode")
 
+#: what an error of the driver is asked for
+_SAYINGS = ("__str__", "getCondition", "getMessage", "getMessageParameters", "getSqlState")
+
 
 class AttachedContext(SparkContext):  # type: ignore[misc]
     """This process's view of the resident driver's context; `stop()` ends the view, not the driver."""
@@ -62,6 +67,7 @@ class AttachedContext(SparkContext):  # type: ignore[misc]
         """Hang up: the host stops this client's queries, cancels its jobs, and closes its Py4J server."""
         if getattr(self, "_jsc", None) is None:
             return
+        _write_down(sys.exception())
         self._jsc = None
         # socketserver takes up to half a second to notice that it should end: nobody has to wait for that
         threading.Thread(target=self._accumulatorServer.shutdown, daemon=True).start()
@@ -282,6 +288,27 @@ def _forget() -> None:
         SparkContext._gateway = SparkContext._jvm = None
     SparkSession._instantiatedSession = SparkSession._activeSession = None
     SQLContext._instantiatedContext = None
+
+
+def _write_down(error: BaseException | None) -> None:
+    """Have the driver's errors under way keep their words: they ask the driver for them, which will not answer.
+
+    pyspark's own `stop()` leaves the connection open, so there an error can still be read afterwards.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, CapturedException | Py4JJavaError):
+            kind = type(error)
+            with suppress(Py4JError, OSError):
+                said = {name: getattr(error, name)() for name in _SAYINGS if hasattr(error, name)}
+                told = {name: _always(answer) for name, answer in said.items()}
+                error.__class__ = type(kind.__name__, (kind,), {"__module__": kind.__module__, **told})
+        error = error.__cause__ or error.__context__
+
+
+def _always(answer: Any) -> Callable[[BaseException], Any]:
+    return lambda error: answer
 
 
 def _after_fork() -> None:

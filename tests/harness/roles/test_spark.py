@@ -155,6 +155,22 @@ def test_after_a_stop_the_client_attaches_again(services: dict[str, Any], spark:
     assert again.range(3).count() == 3
 
 
+def test_an_error_can_be_read_after_the_session_that_raised_it_has_stopped(spark: Any) -> None:
+    from pyspark.errors import AnalysisException
+
+    def job() -> None:
+        try:
+            spark.read.json("file:///not/there")
+        finally:
+            spark.stop()
+
+    with pytest.raises(AnalysisException) as caught:
+        job()
+
+    assert "PATH_NOT_FOUND" in str(caught.value)
+    assert caught.value.getCondition() == "PATH_NOT_FOUND"
+
+
 def test_a_forked_process_attaches_anew_and_its_parent_goes_on(services: dict[str, Any], spark: Any) -> None:
     child = os.fork()
     if child == 0:

@@ -41,7 +41,7 @@ def test_retry_then_success_passes_and_keeps_both_tries(run_dag):
     assert task.tries[0].error == "ValueError: not this time"
 
 
-def test_failure_names_the_task_its_try_and_its_last_line(run_dag):
+def test_failure_names_the_task_its_try_and_what_its_error_says(run_dag):
     report = run_dag("broken")
     assert report.runs[0].states == {"extract": "success", "load": "failed", "publish": "upstream_failed"}
     assert report.reasons == (
