@@ -22,6 +22,7 @@ def dag_data(dag: Any, lines: Lines, path: str) -> dict[str, Any]:
     """Return the fields of `harness.checks.graph.Dag`, as JSON has them."""
     made = lines.dags.get(id(dag), Made(0))
     schedule, trigger = _schedule(dag)
+    zone = None if made.naive or dag.start_date is None else _zone(dag.timezone)
     end = dag.end_date or dag.default_args.get("end_date")
     return {
         "dag_id": dag.dag_id,
@@ -35,7 +36,8 @@ def dag_data(dag: Any, lines: Lines, path: str) -> dict[str, Any]:
         "catchup": bool(dag.catchup),
         "start_date": dag.start_date.isoformat() if dag.start_date else None,
         "end_date": end.isoformat() if end else None,
-        "timezone": None if made.naive or dag.start_date is None else str(getattr(dag.timezone, "name", dag.timezone)),
+        "timezone": zone,
+        "crons": _crons(dag, zone),
         "max_active_runs": dag.max_active_runs,
         "run_timeout": _seconds(dag.dagrun_timeout),
         "tags": sorted(str(tag) for tag in dag.tags or ()),
@@ -61,6 +63,18 @@ def _schedule(dag: Any) -> tuple[str | None, str | None]:
     if isinstance(given, list | tuple) or ("Asset" in name and name != "AssetOrTimeSchedule"):
         return "assets", "asset"
     return name, "delta" if name == "relativedelta" else "timetable"
+
+
+def _zone(timezone: Any) -> str:
+    return str(getattr(timezone, "name", timezone))
+
+
+def _crons(dag: Any, zone: str | None) -> list[tuple[str, str]]:
+    """Return cron expressions with their zones; a timetable states its own, a plain expression has the DAG's."""
+    if isinstance(dag.schedule, str):
+        return [(dag.schedule, zone)] if zone else []
+    several = getattr(dag.schedule, "timetables", None) or [dag.schedule]
+    return [(one.expression, _zone(one.timezone)) for one in several if hasattr(one, "expression")]
 
 
 def _zero_width(timetable: Any, trigger: str | None) -> bool | None:

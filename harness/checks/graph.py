@@ -87,6 +87,7 @@ class Dag(Known):
         trigger: what starts runs: `cron`, `delta`, `asset`, `other`, or None.
         zero_width: its data interval has no width (a trigger timetable); None when that is not known.
         timezone: IANA name; None for a naive start date.
+        crons: its cron expressions, each with the IANA name of the time zone that it is in.
         keywords: the keyword arguments that its author stated.
     """
 
@@ -103,6 +104,7 @@ class Dag(Known):
     start_date: str | None = None
     end_date: str | None = None
     timezone: str | None = None
+    crons: tuple[tuple[str, str], ...] = ()
     max_active_runs: int | None = None
     run_timeout: float | None = None
     tags: tuple[str, ...] = ()

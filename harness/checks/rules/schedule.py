@@ -160,20 +160,18 @@ def dst_crossing(dag: Dag) -> Iterator[Hit]:
         ZONE = pendulum.timezone("America/New_York")
         with DAG("orders", schedule="15 1-2 * * mon-sun", start_date=datetime(2026, 1, 1, tzinfo=ZONE)):  # <-
             EmptyOperator(task_id="load")
-    Limits: only cron expressions; hourly and more frequent ones are not affected.
+    Limits: only cron expressions, also those of timetables; hourly and more frequent ones are not affected.
     Source: Airflow documentation, "Time zones", "Time zone aware Dags"; RFC 5545 on gaps and folds.
     """
-    if dag.trigger != "cron" or not dag.schedule or not dag.timezone:
-        return
-    fields = dag.schedule.split()
-    hours = _hours(fields[1]) if len(fields) == 5 else set()
-    if not hours or len(hours) > 12:
-        return
-    for local, what in _transitions(dag.timezone):
-        if local.hour in hours:
-            message = f"{dag.schedule!r} in {dag.timezone}: the hour of {local:%H}:00 is {what} on {local:%Y-%m-%d}"
-            yield _hit(dag, message, 'choose another hour, or tz="UTC"')
-            return
+    for expression, zone in dag.crons:
+        fields = expression.split()
+        hours = _hours(fields[1]) if len(fields) == 5 else set()
+        if 0 < len(hours) <= 12:
+            message = f"{expression!r} in {zone}: the hour of {{0:%H}}:00 is {{1}} on {{0:%Y-%m-%d}}"
+            changes = [change for change in _transitions(zone) if change[0].hour in hours]
+            yield from (
+                _hit(dag, message.format(*change), 'choose another hour, or tz="UTC"') for change in changes[:1]
+            )
 
 
 def _hours(text: str) -> set[int]:

@@ -345,6 +345,7 @@ def _dag(call: DagCall, tasks: tuple[Task, ...], *, complete: bool) -> Dag:
     stated = {**call.defaults, **given}
     if not isinstance(start, datetime) and (OPEN in stated or "start_date" in stated):
         unknown |= {"start_date", "timezone"}
+    zone = str(start.tzinfo) if isinstance(start, datetime) and start.tzinfo else None
     catchup = call.value("catchup")
     runs, timeout = call.value("max_active_runs"), call.value("dagrun_timeout")
     if "max_active_runs" in given and not isinstance(runs, int):
@@ -363,7 +364,8 @@ def _dag(call: DagCall, tasks: tuple[Task, ...], *, complete: bool) -> Dag:
         catchup=catchup is True,
         start_date=start.isoformat() if isinstance(start, datetime) else None,
         end_date=end.isoformat() if isinstance(end, datetime) else None,
-        timezone=str(start.tzinfo) if isinstance(start, datetime) and start.tzinfo else None,
+        timezone=zone,
+        crons=((schedule, zone),) if trigger == "cron" and schedule and zone else (),
         max_active_runs=runs if isinstance(runs, int) else None,
         run_timeout=timeout.total_seconds() if isinstance(timeout, timedelta) else None,
         tags=tuple(t for t in call.file.strings(given.get("tags"))),

@@ -116,6 +116,18 @@ def test_a_project_has_rules_of_its_own(project: Path) -> None:
     assert rules_found(project) == ["ACME001"]
 
 
+@pytest.mark.parametrize(("zone", "found"), [("Europe/Berlin", ["DAG105"]), ("UTC", [])])
+def test_a_timetable_is_judged_in_its_own_time_zone(project: Path, zone: str, found: list[str]) -> None:
+    (project / "dags" / "one.py").write_text(
+        "import pendulum\n"
+        "from airflow.sdk import DAG, CronDataIntervalTimetable\n"
+        "START = pendulum.datetime(2026, 1, 1, tz='UTC')\n"
+        f"with DAG('one', schedule=CronDataIntervalTimetable('30 2 * * *', timezone='{zone}'), start_date=START):\n"
+        "    pass\n"
+    )
+    assert [rule for rule in rules_found(project, load=True) if rule == "DAG105"] == found
+
+
 def test_work_in_a_module_of_the_project_is_judged_where_it_stands(project: Path) -> None:
     (project / "jobs").mkdir()
     (project / "jobs" / "__init__.py").write_text("")

@@ -24,6 +24,11 @@ class Says(BaseOperator):
         return self.words
 
 
+def test_template_sees_the_last_successful_run(task_context):
+    template = "{{ prev_data_interval_start_success | ds }} {{ prev_start_date_success | ds }}"
+    assert said(task_context, template, "2026-01-03", previous="2026-01-01") == "2026-01-01 2026-01-01"
+
+
 def executed(task_context, operator):
     return run_operator(operator, task_context(operator))
 
