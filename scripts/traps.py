@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "traps.md"
 #: what was decided so far, for a run that is taken up again
 PROGRESS = HERE / ".harness" / "traps"
-#: how many must be found, of all
-FOUND_AT_LEAST = 38
+#: the share that must be found, of all
+FOUND_AT_LEAST = 0.95
 #: tool -> how its complaints are called in an answer of the desk
 PEERS = {
     "DagBag": ("airflow", "imported"),
@@ -269,10 +269,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def outcome(chosen: Sequence[Trap], verdicts: Verdicts) -> int:
-    """Return 1 when fewer are found than must be (all, when only some were asked for), or a twin is accused."""
+    """Return 1 when fewer are found than must be, or a twin is accused."""
     found = sum(verdicts[trap.dag_id("trap")].accused for trap in chosen)
     accused = sum(verdicts[trap.dag_id("twin")].accused for trap in chosen)
-    return 1 if accused or found < min(FOUND_AT_LEAST, len(chosen)) else 0
+    return 1 if accused or found < FOUND_AT_LEAST * len(chosen) else 0
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ class Trap:
         name: of the trap; its files and DAGs are trap_NAME and twin_NAME.
         defect: the class of defects that it belongs to.
         dynamic: it shows only when the DAG is run.
-        detector: `rule`, `property`, or `nothing` where there is none yet.
+        detector: `rule` of `harness check`, or `property` of `harness prove`.
         found_by: the rule's id, or the property, that must find it.
     """
 
     name: str
     defect: str
     dynamic: bool
-    detector: Literal["rule", "property", "nothing"]
+    detector: Literal["rule", "property"]
     found_by: str
 
     def file(self, kind: Kind) -> Path:

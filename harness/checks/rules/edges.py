@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from harness.checks.graph import Dag, Task
 from harness.checks.registry import Hit, at, rule
+from harness.checks.rules.idempotency import sql_of
 from harness.checks.scenario import FAILED, SKIPPED, SUCCESS, outcome, run_state
-from harness.checks.source.file import Function, SourceFile
+from harness.checks.source.file import Call, Function, SourceFile
 from harness.checks.source.sql import tables
 from harness.checks.source.templates import calls_in
 
@@ -265,7 +266,7 @@ def teardown_without_setup(dag: Dag) -> Iterator[Hit]:
 
 
 @rule("DAG014", "missing-table-edge", family=FAMILY, severity="warning")
-def missing_table_edge(dag: Dag) -> Iterator[Hit]:
+def missing_table_edge(dag: Dag, file: SourceFile | None) -> Iterator[Hit]:
     """Two tasks touch one table, one of them writes, and neither waits for the other.
 
     Which of them comes first is a matter of chance.
@@ -283,13 +284,17 @@ def missing_table_edge(dag: Dag) -> Iterator[Hit]:
         TABLE = "orders"
         with DAG("orders", schedule=None):
             load = SQLExecuteQueryOperator(task_id="load", conn_id="db", sql=f"insert into {TABLE} select * from raw")
-            other = SQLExecuteQueryOperator(task_id="other", conn_id="db", sql="delete from raw")  # <-
-    Limits: only SQL that stands in operators' arguments; tables behind different connections are taken to differ.
+            @task
+            def clean():
+                PostgresHook("db").run("delete from raw")
+            clean()  # <-
+    Limits: only SQL that stands in operators' arguments, or in a task's own function that uses one connection; tables
+        behind different connections are taken to differ.
     Source: "Data Pipelines with Apache Airflow", chapter 5.
     """
     if not _whole(dag):
         return
-    touched = {task.task_id: _touched(task) for task in dag.tasks}
+    touched = {task.task_id: _touched(task, file) for task in dag.tasks}
     for position, second in enumerate(dag.tasks):
         for first in dag.tasks[:position]:
             (reads, writes), (other_reads, other_writes) = touched[first.task_id], touched[second.task_id]
@@ -303,15 +308,31 @@ def missing_table_edge(dag: Dag) -> Iterator[Hit]:
                 yield _hit(second, dag, message, f"{first.task_id} >> {second.task_id}, or the other way round")
 
 
-def _touched(task: Task) -> tuple[frozenset[str], frozenset[str]]:
+def _touched(task: Task, file: SourceFile | None) -> tuple[frozenset[str], frozenset[str]]:
     connection = next((str(v) for k, v in task.arguments.items() if k.endswith("conn_id")), "")
+    texts = list(task.templates.get("sql", ()))
+    function = function_of(task, file) if file else None
+    if file and function and len(connections := _connections(function, file)) == 1:
+        connection = connections.pop()
+        texts += [text for _, text, call in sql_of(file) if call.function is function]
     reads: set[str] = set()
     writes: set[str] = set()
-    for text in task.templates.get("sql", ()):
+    for text in texts:
         read, written = tables(text)
         reads |= {f"{connection}\0{name}" for name in read if "\N{OBJECT REPLACEMENT CHARACTER}" not in name}
         writes |= {f"{connection}\0{name}" for name in written if "\N{OBJECT REPLACEMENT CHARACTER}" not in name}
     return frozenset(reads), frozenset(writes)
+
+
+def _connections(function: Function, file: SourceFile) -> set[str]:
+    """Return the ids of the connections whose hooks a function makes."""
+    hooks = (call for call in file.calls if call.function is function and call.last.endswith("Hook"))
+    return {conn_id for hook in hooks if (conn_id := _conn_id(hook)) and not hook.last.startswith("S3")}
+
+
+def _conn_id(hook: Call) -> str | None:
+    named = [name for name in hook.file.values.keywords(hook.node) if name.endswith("conn_id")]
+    return hook.text(named[0]) if named else hook.text("", 0)
 
 
 def _never_both(dag: Dag, first: Task, second: Task) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from harness.checks.graph import Dag, Task
 from harness.checks.registry import Hit, at, rule
+from harness.checks.rules.idempotency import sql_of
 from harness.checks.rules.words import is_http
 from harness.checks.source.code import CALLBACKS
 from harness.checks.source.file import Function, SourceFile
@@ -327,3 +329,63 @@ def _takes_one(function: Function) -> bool:
     needed = positional - len(arguments.defaults)
     keyword_needed = sum(default is None for default in arguments.kw_defaults)
     return needed <= 1 and keyword_needed == 0 and (positional >= 1 or arguments.vararg is not None)
+
+
+@rule("DAG214", "table-as-xcom", family=FAMILY, severity="warning")
+def table_as_xcom(file: SourceFile) -> Iterator[Hit]:
+    """A task returns all rows of a table.
+
+    What a task returns is kept in the metadata database, once for each run, and read into memory by whoever pulls it.
+    It works as long as the table is small.
+
+    Bad:
+        @task
+        def extract():
+            return PostgresHook("db").get_records("SELECT item, cents FROM orders")  # <-
+    Good:
+        @task
+        def extract():
+            return PostgresHook("db").get_records("SELECT item, sum(cents) FROM orders GROUP BY item")
+    Tricky:
+        QUERY = "select item, cents from orders"
+        @task
+        def extract():
+            cursor = PostgresHook("db").get_conn().cursor()
+            cursor.execute(QUERY)
+            rows = cursor.fetchall()
+            return [list(row) for row in rows]  # <-
+    Limits: only queries in the task's own function; a WHERE, LIMIT, GROUP BY, JOIN or an aggregate is taken to bound
+        the rows.
+    Source: Airflow documentation, "XComs": they are for small values.
+    """
+    decorated = (function for function in file.code.functions.values() if function.role == "task")
+    for function in dict.fromkeys([*decorated, *(task.runs for task in file.tasks if task.runs)]):
+        queries = [text for _, text, call in sql_of(file) if call.function is function and _reads(text)]
+        if not queries or any(_BOUND.search(text) for text in queries):
+            continue
+        for node in (one for statement in function.body for one in ast.walk(statement)):
+            if not isinstance(node, ast.Return) or node.value is None or file.code.around(node) is not function:
+                continue
+            if any(_fetches(part) for part in _parts(node.value, file)):
+                hint = "aggregate in the query, or write the rows to a store and return where they are"
+                yield at(node, "all rows of a table become an XCom", hint)
+
+
+_BOUND = re.compile(r"\b(where|limit|fetch first|group by|join|having|count|sum|min|max|avg)\b", re.IGNORECASE)
+_FETCHERS = ("get_records", "get_pandas_df", "get_df", "read_sql", "read_sql_query", "fetchall")
+
+
+def _reads(text: str) -> bool:
+    return any(statement.verb == "read" for statement in statements(text))
+
+
+def _parts(node: ast.AST, file: SourceFile) -> Iterator[ast.AST]:
+    """Yield an expression's parts, and those of what its names stand for."""
+    for part in ast.walk(node):
+        yield part
+        if isinstance(part, ast.Name) and (source := file.values.source(part)) is not part:
+            yield from ast.walk(source)
+
+
+def _fetches(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _FETCHERS
