@@ -10,7 +10,6 @@ from datetime import timedelta
 
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Variable, dag, task
-from airflow.sdk.exceptions import AirflowFailException
 
 from jobs.common.intervals import day_of
 from jobs.cumulative.cumulate import Layout
@@ -37,15 +36,13 @@ def layout() -> Layout:
 def cumulate(data_interval_start: pendulum.DateTime | None = None) -> list[str]:
     """Make the state of the day, and of all days that were built on it."""
     from jobs.common.connections import delta_storage
+    from jobs.common.failing import final
     from jobs.common.spark import spark_session
     from jobs.cumulative import cumulate as job
 
     day = day_of(data_interval_start)
-    with spark_session("users_cumulated.cumulate") as spark:
-        try:
-            days = job.cumulate(spark, day=day, layout=layout(), storage=delta_storage("lake"))
-        except job.YesterdayMissing as missing:
-            raise AirflowFailException(str(missing)) from missing
+    with final(job.YesterdayMissing), spark_session("users_cumulated.cumulate") as spark:
+        days = job.cumulate(spark, day=day, layout=layout(), storage=delta_storage("lake"))
     return [str(one) for one in days]
 
 
@@ -53,12 +50,11 @@ def cumulate(data_interval_start: pendulum.DateTime | None = None) -> list[str]:
 def audit(data_interval_start: pendulum.DateTime | None = None) -> dict:
     """Fail, with a user, unless everyone who was there yesterday is there today; another try would read the same."""
     from jobs.common.connections import delta_storage
+    from jobs.common.failing import final
     from jobs.cumulative import audit as audits
 
-    try:
+    with final(audits.AuditFailed):
         return audits.audit(day=day_of(data_interval_start), layout=layout(), storage=delta_storage("lake"))
-    except audits.AuditFailed as failed:
-        raise AirflowFailException(str(failed)) from failed
 
 
 @dag(

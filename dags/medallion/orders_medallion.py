@@ -87,15 +87,13 @@ def publish() -> dict:
 def audit(produced: dict) -> dict:
     """Fail, with the numbers, unless every message is accounted for; another try would count the same rows."""
     from jobs.common.connections import delta_storage, postgres_dsn
+    from jobs.common.failing import final
     from jobs.common.spark import spark_session
     from jobs.medallion import audit as audits
 
     stores = audits.Stores(layout(), delta_storage("lake"), postgres_dsn("warehouse"))
-    with spark_session("orders_medallion.audit") as spark:
-        try:
-            return audits.audit(spark, produced=audits.Produced(**produced), stores=stores)
-        except audits.AuditFailed as failed:
-            raise AirflowFailException(str(failed)) from failed
+    with final(audits.AuditFailed), spark_session("orders_medallion.audit") as spark:
+        return audits.audit(spark, produced=audits.Produced(**produced), stores=stores)
 
 
 @dag(

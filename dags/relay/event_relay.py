@@ -15,7 +15,7 @@ from functools import partial
 
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, TriggerRule, Variable, dag, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from jobs.relay.contract import Topics
 
@@ -63,12 +63,11 @@ def replay(params: dict | None = None) -> dict:
 def audit() -> dict:
     """Fail, with the records, unless each is in exactly one place; another try would count the same."""
     from jobs.common.connections import kafka_config
+    from jobs.common.failing import final
     from jobs.relay import audit as audits
 
-    try:
+    with final(audits.AuditFailed):
         return audits.audit(config=kafka_config("relay"), topics=topics())
-    except audits.AuditFailed as failed:
-        raise AirflowFailException(str(failed)) from failed
 
 
 @dag(
