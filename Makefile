@@ -29,7 +29,7 @@ lint: setup ## style, types, import direction, rules of the repository
 	@$(BIN)/python scripts/check_repo.py
 
 bench: setup ## measure the budgets side by side, and write docs/performance.md
-	@$(BIN)/python scripts/bench.py
+	@$(BIN)/python -m tests.bench
 
 docs: setup ## write the pages that are made from the code: docs/pipelines.md, docs/rules.md
 	@$(BIN)/python scripts/pipelines_page.py

@@ -76,8 +76,8 @@ def audit() -> dict:
     catchup=False,
     # two at once would not corrupt anything: the second fences the first, which then fails
     max_active_runs=1,
-    default_args=DEFAULTS,
     params={"replay": Param(False, type="boolean", description="work off the dead letters too")},
+    default_args=DEFAULTS,
     tags=["kafka", "exactly-once", "dead-letters"],
     doc_md=__doc__,
 )
