@@ -1,0 +1,48 @@
+"""A Spark job in a process of its own: attached to the resident driver, against `spark-submit`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench.rows import Row
+from tests.bench.surroundings import session
+from tests.bench.timing import BenchError, in_turns, wall
+
+#: does nearly nothing, so that its time is what running a job costs
+_JOB = """\
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("bench").getOrCreate()
+assert spark.range(1000).count() == 1000
+spark.stop()
+"""
+#: what the process of a task does before the user's code
+_ATTACHED = """\
+import runpy, sys
+from harness.services.spark import install
+assert install()
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def job(rounds: int) -> list[Row]:
+    """The same script, from the start of its process to its end."""
+    submit = Path(sys.executable).with_name("spark-submit")
+    if not submit.exists():
+        raise BenchError("pyspark's spark-submit is not installed beside this interpreter")
+    with tempfile.TemporaryDirectory() as name, session(("spark",)) as held, held.namespace() as namespace:
+        folder, script = Path(name), Path(name, "job.py")
+        script.write_text(_JOB)
+        attached = [sys.executable, "-c", _ATTACHED, str(script)]
+        plain = [str(submit), "--master", "local[2]", "--conf", "spark.ui.enabled=false", str(script)]
+
+        def ours() -> float:
+            return wall(folder, *attached, environ=namespace.environ)
+
+        ours()
+        medians = in_turns(rounds, ours, lambda: wall(folder, *plain, environ={"PYSPARK_PYTHON": sys.executable}))
+    attaching, submitting = medians
+    against = "`spark-submit` of it, local master, no packages"
+    return [Row("Spark job of one count, its process attached to the driver", attaching, against, submitting, 0.1)]
