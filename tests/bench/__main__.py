@@ -7,6 +7,7 @@ named are printed and nothing is written.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -47,6 +48,15 @@ def measured(name: str, rounds: int) -> Sequence[Line]:
         return [Unmeasured(f"`{name}`", "-", str(error).partition("\n")[0], failed=True)]
 
 
+def let_bytecode_be_kept() -> None:
+    """Let Python keep what it compiles, as it does for users: without that every process compiles Airflow again.
+
+    Containers and CI jobs often forbid it; both sides of most rows would then measure Python's compiler.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure all, or only what is named; 1 when a measurement failed."""
     parser = argparse.ArgumentParser(
@@ -59,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no measurement is called {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
     if asked.rounds < 1:
         parser.error("--rounds is 1 or more")
+    let_bytecode_be_kept()
     where = machine()
     lines: list[Line] = []
     for name in asked.only or MEASUREMENTS:

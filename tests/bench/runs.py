@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,15 +26,16 @@ DATE = "2026-01-02"
 
 def whole_dag(rounds: int) -> list[Row]:
     """Three tasks, in folders of different sizes: `dag.test()` parses the folder at every call, a run one file."""
-    return [in_folder(files, bar, rounds) for files, bar in FOLDERS.items()]
+    with airflow_home() as home:
+        return [in_folder(files, bar, rounds, home) for files, bar in FOLDERS.items()]
 
 
-def in_folder(files: int, bar: float, rounds: int) -> Row:
+def in_folder(files: int, bar: float, rounds: int, home: dict[str, str]) -> Row:
     """The row of one folder."""
-    with project() as root, airflow_home(root) as environ:
+    with project() as root:
+        environ = home | dags_in(root)
         for number in range(files):
             chain(root / "dags", f"chain_{number}", tasks=3)
-        probe(migrate, environ=environ)
         with warm_session(root, "chain_0") as session:
             ours, theirs = in_turns(
                 rounds, lambda: run(session, "chain_0"), lambda: probe(dag_test, "chain_0", environ=environ)
@@ -45,15 +47,13 @@ def in_folder(files: int, bar: float, rounds: int) -> Row:
 
 def task_overhead(rounds: int) -> list[Row]:
     """What one more Python task costs: the runs of a long and of a short chain compared."""
-    with project() as root, airflow_home(root) as environ:
+    with airflow_home() as home, project() as root:
+        environ = home | dags_in(root)
         for tasks in (LONG, SHORT):
             chain(root / "dags", f"chain_{tasks}", tasks)
-        probe(migrate, environ=environ)
         with warm_session(root, f"chain_{LONG}", f"chain_{SHORT}") as session:
             ours, theirs = in_turns(
-                max(rounds, 5),
-                lambda: (run(session, f"chain_{LONG}") - run(session, f"chain_{SHORT}")) / (LONG - SHORT),
-                lambda: probe(dag_test_per_task, environ=environ),
+                rounds, lambda: run_per_task(session), lambda: probe(dag_test_per_task, environ=environ)
             )
     return [Row("one more Python task in a warm run", ours, "one more in `dag.test()`", theirs, 0.025, "alone")]
 
@@ -67,15 +67,21 @@ def project() -> Iterator[Path]:
 
 
 @contextmanager
-def airflow_home(root: Path) -> Iterator[dict[str, str]]:
-    """Make a home for Airflow, and yield the variables that point to it and to the project's folder."""
+def airflow_home() -> Iterator[dict[str, str]]:
+    """Make a home for Airflow with the metadata database that users of `dag.test()` have; yield its variables."""
     with tempfile.TemporaryDirectory(prefix="bench-airflow-") as home:
-        yield {
+        environ = {
             "AIRFLOW_HOME": home,
-            "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(Path(home, "logs")),
         }
+        probe(migrate, environ=environ)
+        yield environ
+
+
+def dags_in(root: Path) -> dict[str, str]:
+    """Return the variable that points Airflow to a project's DAG files."""
+    return {"AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags")}
 
 
 @contextmanager
@@ -99,8 +105,14 @@ def run(session: Session, dag_id: str) -> float:
     return taken
 
 
+def run_per_task(session: Session, pairs: int = 3) -> float:
+    """Compare the run of the long and of the short chain a few times; the median."""
+    found = [run(session, f"chain_{LONG}") - run(session, f"chain_{SHORT}") for _ in range(pairs)]
+    return statistics.median(found) / (LONG - SHORT)
+
+
 def migrate() -> float:
-    """Make the metadata database, which users of `dag.test()` have."""
+    """Make the metadata database."""
     from airflow.utils.db import initdb
 
     return timed(initdb)
