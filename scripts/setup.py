@@ -186,7 +186,7 @@ def install_packages() -> list[Path]:
     uv = shutil.which("uv") or str(VENV / "bin" / "uv")
     python = VENV / "bin" / "python"
     constraints = str(ROOT / "constraints.txt")
-    call([uv, "pip", "install", "-q", "-p", str(python), "-c", constraints, "-e", f"{ROOT}[dev]"])
+    call([uv, "pip", "install", "-q", "--compile-bytecode", "-p", str(python), "-c", constraints, "-e", f"{ROOT}[dev]"])
     call([str(VENV / "bin" / "harness"), "doctor", "packages"])
     return [python, VENV / "bin" / "harness"]
 

@@ -21,9 +21,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.environment import Environment
+from harness.errors import ConfigError
 from harness.models.base import Frozen
 
 SESSION_VARIABLE = "HARNESS_SESSION"
+
+#: characters; a socket's whole path may have 103 of them (macOS; Linux 107), and ours adds `/12345678/socket`
+LONGEST_PATH = 86
 
 
 class SessionRecord(Frozen):
@@ -64,9 +68,17 @@ def runtime_dir() -> Path:
 
     It is below the temporary folder rather than XDG_RUNTIME_DIR, which is often a small tmpfs; and its path is short,
     because a unix socket's path holds about 100 characters.
+
+    Raises:
+        ConfigError: its path leaves no room for the name of a socket.
     """
     chosen = os.environ.get("HARNESS_RUNTIME")
     folder = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"harness-{os.getuid()}"
+    if len(os.fsencode(folder.absolute())) > LONGEST_PATH:
+        raise ConfigError(
+            f"the path of the folder for sessions, {folder}, is too long for sockets: over {LONGEST_PATH} characters",
+            hint="set HARNESS_RUNTIME (or TMPDIR) to a folder with a shorter path",
+        )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

@@ -39,10 +39,15 @@ stumbles()
 
 
 @pytest.fixture
-def suite(toy_project: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Pytester]:
+def suite(
+    toy_project: Path,
+    pytester: pytest.Pytester,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[pytest.Pytester]:
     """A pytest project on the toy service; it has left no session behind."""
     monkeypatch.chdir(toy_project)
-    monkeypatch.setenv("HARNESS_RUNTIME", str(pytester.mkdir("r")))
+    monkeypatch.setenv("HARNESS_RUNTIME", str(tmp_path_factory.mktemp("r")))
     (toy_project / "dags").mkdir()
     (toy_project / "dags" / "greets.py").write_text(DAG)
     (toy_project / "pytest.ini").write_text("[pytest]\n")

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from harness.environment.spec import KafkaSpec, PostgresSpec, S3Spec, SparkSpec,
 from harness.errors import ConfigError, ServiceError
 from harness.services.spark import Spark
 from harness.session.fleet import Fleet
+from tests.patience import eventually
 
 # a first Delta write on a busy machine takes most of a minute
 pytestmark = pytest.mark.timeout(600)
@@ -79,15 +80,6 @@ def output(process: subprocess.Popen[str], within: float = 240.0) -> str:
     out, errors = process.communicate(timeout=within)
     assert process.returncode == 0, errors
     return out.strip()
-
-
-def eventually(condition: Callable[[], bool], within: float = 60.0) -> bool:
-    until = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def delta_rows(services: dict[str, Any], table: str) -> list[dict[str, Any]]:
@@ -174,6 +166,7 @@ def test_an_error_can_be_read_after_the_session_that_raised_it_has_stopped(spark
 def test_a_forked_process_attaches_anew_and_its_parent_goes_on(services: dict[str, Any], spark: Any) -> None:
     child = os.fork()
     if child == 0:
+        gc.freeze()  # what other tests have left to collect may belong to threads that this process does not have
         mine = services["spark"].client
         os._exit(0 if mine is not spark and mine.range(4).count() == 4 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -24,6 +24,7 @@ HOLDER = """
 import sys
 from harness.environment import Environment
 from harness.session.client import Session
+from tests.patience import eventually
 with Session(Environment.load("dev")) as session, session.namespace() as opened:
     opened.services["toy"].put("greeting", "hello")
     print(session.id, flush=True)
@@ -139,15 +140,19 @@ def test_kill_9_of_the_daemon_leaves_nothing(gone: Gone, environment: Environmen
 
 
 def test_the_reaper_is_replaced_when_it_is_killed(environment: Environment) -> None:
+    def watches(process: psutil.Process) -> bool:
+        try:
+            return "harness.session.reaper" in process.cmdline()
+        except psutil.NoSuchProcess:
+            return False
+
     def watchers(session: str) -> list[int]:
-        return [one.pid for one in reaper.processes_of(session) if "harness.session.reaper" in one.cmdline()]
+        return [one.pid for one in reaper.processes_of(session) if watches(one)]
 
     with Session(environment) as session:
         (first,) = watchers(session.id)
         os.kill(first, signal.SIGKILL)
-        until = time.monotonic() + 5
-        while watchers(session.id) in ([], [first]) and time.monotonic() < until:
-            time.sleep(0.02)
+        assert eventually(lambda: watchers(session.id) not in ([], [first]))
         assert len(watchers(session.id)) == 1
 
 
@@ -229,6 +234,16 @@ def test_a_failing_service_is_exit_3_in_one_message(harness: Harness, project: P
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
     assert "  | toy: cannot open the drawer" in done.stderr
+
+
+def test_a_folder_whose_path_is_too_long_for_sockets_is_refused(project: Path, tmp_path: Path) -> None:
+    environ = {**os.environ, "HARNESS_RUNTIME": str(tmp_path / ("r" * 100))}
+    up = [sys.executable, "-m", "harness", "up", "dev"]
+    done = subprocess.run(up, cwd=project, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "too long for sockets" in done.stderr
+    assert "set HARNESS_RUNTIME" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
