@@ -16,7 +16,7 @@ demo: setup ## run a pipeline over Kafka, Spark with Delta, S3 and Postgres for 
 	$(BIN)/harness run orders_medallion --env dev --from 2026-01-01 --to 2026-01-03 --deadline 30m
 
 test: setup ## the whole suite; PYTEST_ARGS adds options
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-fast: setup ## what needs neither Spark nor a pipeline; under a minute
 	@$(BIN)/pytest -m "not slow" -n 2 $(PYTEST_ARGS)

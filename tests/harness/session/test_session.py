@@ -16,6 +16,7 @@ from harness.errors import Crashed, ServiceError, StartTimeout
 from harness.models.service import ServiceEvent
 from harness.session import reaper, records, wire
 from harness.session.client import Session, status_of, stop
+from tests.patience import eventually
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 Gone = Callable[..., bool]
@@ -24,7 +25,6 @@ HOLDER = """
 import sys
 from harness.environment import Environment
 from harness.session.client import Session
-from tests.patience import eventually
 with Session(Environment.load("dev")) as session, session.namespace() as opened:
     opened.services["toy"].put("greeting", "hello")
     print(session.id, flush=True)
