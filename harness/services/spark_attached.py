@@ -23,6 +23,7 @@ from pyspark.core.context import SparkContext
 from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import SparkSession
 from pyspark.sql.context import SQLContext
+from pyspark.sql.types import NumpyArrayConverter, NumpyScalarConverter
 
 from harness.engines.embedded.spark_wire import HostAddress, Line
 from harness.errors import ConfigError
@@ -325,4 +326,18 @@ def _after_fork() -> None:
         _forget()
 
 
+def _is_numpy_scalar(converter: Any, value: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.generic)
+
+
+def _is_numpy_array(converter: Any, value: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray) and value.ndim == 1
+
+
 os.register_at_fork(after_in_child=_after_fork)
+# pyspark's own ask pyspark.testing whether numpy is installed, and with it import pandas and gRPC: half a second of
+# each process that converts any value
+NumpyScalarConverter.can_convert = _is_numpy_scalar
+NumpyArrayConverter.can_convert = _is_numpy_array
