@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint bench compatibility traps docs build constraints clean
+.PHONY: help setup demo test test-fast lint bench compatibility traps docs screenshots build constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ bench: setup ## measure the budgets side by side, and write docs/performance.md
 docs: setup ## write the pages that are made from the code: docs/pipelines.md, docs/rules.md
 	@$(BIN)/python scripts/pipelines_page.py
 	@$(BIN)/python -m harness.checks.docs
+
+screenshots: setup ## take the pictures of the report that docs/gate.md shows; needs chromium and its driver
+	@$(BIN)/python -m tests.harness.report.screenshots
 
 traps: setup ## DAGs with one defect each: which ones are found, beside what other tools find; writes docs/traps.md
 	@$(BIN)/python scripts/traps.py

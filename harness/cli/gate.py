@@ -68,8 +68,10 @@ def _write(report: GateReport, summary: Path | None, junit: Path | None, html: P
     if junit:
         junit.write_text(summaries.gate_junit(report), encoding="utf-8")
     if html:
+        from harness.gate.evidence import open_claim
         from harness.gate.overview import standings
 
-        html.write_text(
-            page.render(page.of_gate(report, environments.resolve().parent, standings(environments))), encoding="utf-8"
-        )
+        project = environments.resolve().parent
+        subjects = open_claim(project / report.evidence).subjects if report.evidence else ()
+        view = page.of_gate(report, project, standings(environments), subjects)
+        html.write_text(page.render(view), encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError
-from harness.models.gate import GateReport, StageStanding
+from harness.models.gate import GateReport, StageStanding, Subject
 from harness.models.run import RunReport, RunResult, TaskResult
 from harness.report.graph import Layout, layout
 from harness.report.text import tail
@@ -67,6 +67,7 @@ class Page:
         dags: id -> its runs.
         gate: the gate's answer, when the page is about one.
         stages: how all stages stand, side by side.
+        subjects: what the gate's evidence is about.
     """
 
     title: str
@@ -76,6 +77,12 @@ class Page:
     dags: dict[str, list[RunView]] = field(default_factory=dict)
     gate: GateReport | None = None
     stages: Sequence[StageStanding] = ()
+    subjects: Sequence[Subject] = ()
+
+    @property
+    def states(self) -> list[str]:
+        """Return the states that tasks are in."""
+        return sorted({task.state for runs in self.dags.values() for run in runs for task in run.tasks})
 
 
 def load(folder: Path) -> RunReport:
@@ -117,7 +124,9 @@ def of_run(report: RunReport) -> Page:
     return Page(report.dag_id, report.verdict, report.reasons, facts, _dags([report]))
 
 
-def of_gate(report: GateReport, project: Path, stages: Sequence[StageStanding] = ()) -> Page:
+def of_gate(
+    report: GateReport, project: Path, stages: Sequence[StageStanding] = (), subjects: Sequence[Subject] = ()
+) -> Page:
     """Return the page of a gate, with the runs that its evidence rests on, where their folders are still there."""
     facts = [
         ("stage", report.stage),
@@ -130,7 +139,8 @@ def of_gate(report: GateReport, project: Path, stages: Sequence[StageStanding] =
         facts.append(("approved by", f"{report.approval.name}: {report.approval.reason}"))
     folders = [project / dag.folder for dag in report.dags if dag.folder]
     runs = [load(folder) for folder in folders if (folder / REPORT).is_file()]
-    return Page(f"Gate to {report.environment}", report.verdict, report.reasons, facts, _dags(runs), report, stages)
+    title = f"Gate to {report.environment}"
+    return Page(title, report.verdict, report.reasons, facts, _dags(runs), report, stages, subjects)
 
 
 def render(page: Page) -> str:
