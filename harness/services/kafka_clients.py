@@ -15,6 +15,9 @@ _LOG = logging.getLogger(__name__)
 #: seconds for one request to a broker on this host
 TIMEOUT = 30.0
 
+#: seconds for the marks of a transaction whose commit the broker has answered: it writes them into the topics afterwards
+MARKS = 3.0
+
 #: A broker that is away for a moment is asked again at once: librdkafka's own pauses grow to 10 s.
 _EAGER = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "socket.timeout.ms": 10_000}
 
@@ -171,26 +174,41 @@ def partitions_of(client: Any, topic: str, deadline: float = TIMEOUT) -> Sequenc
 
 
 def _until_all_ended(consumer: Any, topic: str, waiting: set[int], until: float) -> list[Message]:
+    """Read on until each partition has said that it ends.
+
+    A partition that grew meanwhile is not read on: its end at the first EOF is what counts. Yet an EOF before the last
+    stable offset has caught up with the log's end may be that of a commit in progress, and is given `MARKS` seconds.
+    """
     from confluent_kafka import KafkaError
 
     found: list[Message] = []
-    while waiting:
+    unstable: dict[int, float] = {}
+    while waiting := {part for part in waiting if time.monotonic() < unstable.get(part, until + 1)}:
         left = until - time.monotonic()
         if left <= 0:
             raise ServiceError(
                 f"topic {topic!r}: the end of partitions {sorted(waiting)} was not reached", role="kafka"
             )
         for raw in consumer.consume(1000, timeout=min(left, 0.05)):
-            error = raw.error()
+            error, part = raw.error(), raw.partition()
             if error is None:
-                # A partition that grew meanwhile is not read on: its end at the first EOF is what counts.
-                if raw.partition() in waiting:
+                if part in waiting:
                     found.append(_received(raw))
             elif error.code() == KafkaError._PARTITION_EOF:
-                waiting.discard(raw.partition())
+                if raw.offset() < _log_end(consumer, topic, part):
+                    unstable.setdefault(part, time.monotonic() + MARKS)
+                else:
+                    waiting.discard(part)
             elif not error.retriable():
                 raise ServiceError(f"topic {topic!r}: {error.str()}", role="kafka")
     return found
+
+
+def _log_end(consumer: Any, topic: str, partition: int) -> int:
+    """Return the log's end as the last answer to a fetch told it, open transactions included."""
+    from confluent_kafka import TopicPartition
+
+    return int(consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)[1])
 
 
 def _received(raw: Any) -> Message:

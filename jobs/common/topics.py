@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,12 +92,14 @@ class TopicReader:
 
 
 @contextmanager
-def topic_reader(topic: str, config: Mapping[str, Any], *, group: str) -> Iterator[TopicReader]:
+def topic_reader(topic: str, config: Mapping[str, Any], *, group: str, patience: float = 0.0) -> Iterator[TopicReader]:
     """Lend a reader of a topic.
 
     Args:
         config: librdkafka's settings (bootstrap.servers and such).
         group: whose committed offsets are meant.
+        patience: seconds to wait for transactions that are open. A broker marks the end of one in the topic only after
+            it has answered for the commit, so who must see what was just committed has to wait for the mark.
 
     Raises:
         TopicError: there is no such topic.
@@ -111,9 +113,30 @@ def topic_reader(topic: str, config: Mapping[str, Any], *, group: str) -> Iterat
         about = consumer.list_topics(topic, timeout=REQUEST).topics[topic]
         if about.error is not None:
             raise TopicError(f"{topic}: {about.error.str()}")
-        yield TopicReader(consumer, topic, {part: _range(consumer, topic, part) for part in sorted(about.partitions)})
+        parts = sorted(about.partitions)
+        if patience:
+            _await_marks(consumer, {**config, **settings, "group.id": group}, topic, parts, patience)
+        yield TopicReader(consumer, topic, {part: _range(consumer, topic, part) for part in parts})
     finally:
         consumer.close()
+
+
+def _await_marks(
+    consumer: Consumer, settings: Mapping[str, Any], topic: str, parts: Sequence[int], patience: float
+) -> None:
+    """Wait until what can be read reaches the ends that the topic's log has now, or for so many seconds."""
+    from confluent_kafka import Consumer
+    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+    with closing(Consumer({**settings, "isolation.level": "read_uncommitted"})) as plain:
+        ends = {part: _range(plain, topic, part)[1] for part in parts}
+    patiently = Retrying(
+        retry=retry_if_result(bool),
+        stop=stop_after_delay(patience),
+        wait=wait_fixed(0.05),
+        retry_error_callback=lambda state: None,  # whose transaction that is, and whether it ends, is not ours to know
+    )
+    patiently(lambda: any(_range(consumer, topic, part)[1] < end for part, end in ends.items()))
 
 
 def _range(consumer: Consumer, topic: str, part: int) -> tuple[int, int]:

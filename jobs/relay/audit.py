@@ -14,6 +14,9 @@ from jobs.relay.relay import group_of
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
+#: seconds that the marks of the relay's last commit may take to come
+MARKS = 10.0
+
 
 class AuditFailed(ValueError):
     """Records were lost or doubled. A second try would count the same ones."""
@@ -82,7 +85,7 @@ def complaints_about(census: Census) -> Iterator[str]:
 
 
 def _sources(topic: str, config: Mapping[str, Any], group: str, within: float, *, from_committed: bool) -> Counter[str]:
-    with topic_reader(topic, config, group=group) as reader:
+    with topic_reader(topic, config, group=group, patience=MARKS) as reader:
         starts = reader.committed() if from_committed else None
         return Counter(_source(one) for batch in reader.batches(starts, within=within) for one in batch)
 

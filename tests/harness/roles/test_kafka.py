@@ -87,6 +87,20 @@ def test_messages_of_an_aborted_transaction_are_not_read(kafka: Kafka) -> None:
     assert [m.value for m in kafka.client.read("orders")] == [b"kept"]
 
 
+def test_a_commit_is_read_when_it_has_been_marked_in_the_topic(kafka: Kafka) -> None:
+    producer = kafka.client.producer(transactional_id="t2")
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(kafka.physical("orders"), value=b"late", partition=0)
+    producer.flush(10)
+    # the broker's own delay between answer and mark comes and goes; a commit during the read stands for it
+    committing = threading.Timer(0.5, producer.commit_transaction, (30,))
+    committing.start()
+    read = kafka.client.read("orders")
+    committing.join()
+    assert [m.value for m in read] == [b"late"]
+
+
 def test_namespaces_do_not_see_each_other(broker: Kafka, kafka: Kafka) -> None:
     with opened(broker, "b2") as other:
         kafka.client.produce("orders", [("k", "mine")])
