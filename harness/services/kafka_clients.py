@@ -15,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 #: seconds for one request to a broker on this host
 TIMEOUT = 30.0
 
-#: seconds for the marks of a transaction whose commit the broker has answered: it writes them into the topics afterwards
+#: seconds for the marks of a transaction: the broker writes them into the topics after it has answered for the commit
 MARKS = 3.0
 
 #: A broker that is away for a moment is asked again at once: librdkafka's own pauses grow to 10 s.
