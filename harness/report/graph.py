@@ -41,21 +41,25 @@ def layout(upstream: Mapping[str, Sequence[str]]) -> Layout:
     graph.add_edges_from((before, task) for task, those in upstream.items() for before in those if before in upstream)
     if not upstream or not nx.is_directed_acyclic_graph(graph):
         return Layout((), (), 0, 0)
-    for number, layer in enumerate(nx.topological_generations(graph)):
-        for task in layer:
-            graph.nodes[task]["layer"] = number
-    places = nx.multipartite_layout(graph, subset_key="layer", align="vertical")
-    columns: dict[int, list[str]] = {}
-    for task in sorted(graph, key=lambda task: (places[task][1], task)):
-        columns.setdefault(graph.nodes[task]["layer"], []).append(task)
+    columns: list[list[str]] = []
+    rows: dict[str, float] = {}
+    for layer in nx.topological_generations(graph):
+        # a task stands at the height of what is before it, so that edges seldom cross
+        places = {task: _mean([rows[before] for before in graph.predecessors(task)]) for task in layer}
+        columns.append(sorted(layer, key=lambda task: (places[task], task)))
+        rows |= {task: row - len(layer) / 2 for row, task in enumerate(columns[-1])}
     return _drawn(graph.edges, columns)
 
 
-def _drawn(edges: Sequence[tuple[str, str]], columns: Mapping[int, Sequence[str]]) -> Layout:
+def _mean(numbers: Sequence[float]) -> float:
+    return sum(numbers) / len(numbers) if numbers else 0.0
+
+
+def _drawn(edges: Sequence[tuple[str, str]], columns: Sequence[Sequence[str]]) -> Layout:
     (width, height), (across, down) = BOX, GAP
-    tallest = max(map(len, columns.values()))
+    tallest = max(map(len, columns))
     corners: dict[str, tuple[float, float]] = {}
-    for number, tasks in columns.items():
+    for number, tasks in enumerate(columns):
         above = (tallest - len(tasks)) * (height + down) / 2
         for row, task in enumerate(tasks):
             corners[task] = (number * (width + across) + 1, above + row * (height + down) + 1)

@@ -220,3 +220,10 @@ def test_a_gate_is_told_to_machines_and_ci_pages() -> None:
     text = summaries.gate_markdown(a_gate())
     assert "| unit | pass | 3 | 0 |" in text
     assert "- **runs: orders: it was not run**" in text
+
+
+def test_tasks_stand_at_the_height_of_those_before_them() -> None:
+    found = layout({"root": [], "a": ["root"], "b": ["root"], "after_b": ["b"], "z_after_a": ["a"]})
+    y = {node.name: node.y for node in found.nodes}
+    assert y["a"] < y["b"]
+    assert y["z_after_a"] < y["after_b"]
