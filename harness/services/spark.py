@@ -93,7 +93,7 @@ class Spark(Service[SparkSpec]):
         return attached_session(self._address)
 
     def connection(self, spec: ConnectionSpec) -> Connection:
-        """Return the connection for the apache-spark provider; `@task.pyspark` attaches, spark-submit starts anew."""
+        """Return the connection for the apache-spark provider; `@task.pyspark` attaches, as `spark-submit` may do."""
         return Connection(
             conn_type="spark",
             host=self.endpoint.options.get("master", self.spec.master),
@@ -101,9 +101,18 @@ class Spark(Service[SparkSpec]):
         )
 
     def environ(self) -> dict[str, str]:
-        # a spark-submit of the user's own finds there what the cluster asks of a driver
-        conf = self.endpoint.options.get("conf")
-        return {VARIABLE: str(self._address), **({"SPARK_CONF_DIR": conf} if conf else {})}
+        """Return where the driver is, and which `spark-submit` is found: ours (embedded) or Spark's (a cluster)."""
+        environ = {VARIABLE: str(self._address)}
+        home, conf = (self.endpoint.options.get(option) for option in ("home", "conf"))
+        if home:
+            programs, path = str(Path(home, "bin")), os.environ.get("PATH", os.defpath)
+            # a task that opens services again has it already
+            path = path if path.startswith(programs) else f"{programs}{os.pathsep}{path}"
+            environ |= {"SPARK_HOME": home, "PATH": path}
+        if conf:
+            # a spark-submit of the user's own finds there what the cluster asks of a driver
+            environ["SPARK_CONF_DIR"] = conf
+        return environ
 
     def attach_hint(self) -> str | None:
         return (

@@ -10,8 +10,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ _IMPORTS = (
 _TELLING = ("delta-spark", "spark-", "hadoop", "postgresql")
 
 #: settings that mean something else, or nothing, in a driver that runs already
-_IGNORED = ("spark.app.name", "spark.app.id", "spark.submit.deployMode")
+_IGNORED = ("spark.app.id", "spark.submit.deployMode")
 
 #: what an error of the driver is asked for
 _SAYINGS = ("__str__", "getCondition", "getMessage", "getMessageParameters", "getSqlState")
@@ -62,6 +64,7 @@ class AttachedContext(SparkContext):  # type: ignore[misc]
     harness_line: Line
     harness_pid: int
     harness_jars: tuple[str, ...]
+    harness_own: dict[str, str]
     harness_sessions: dict[str, AttachedSession]
 
     def stop(self) -> None:
@@ -77,6 +80,10 @@ class AttachedContext(SparkContext):  # type: ignore[misc]
         self.harness_line.close()
         gateway.shutdown_callback_server()
         gateway.close()
+
+    def getConf(self) -> SparkConf:
+        """Return the driver's settings, with those that this client gave itself."""
+        return super().getConf().setAll(list(self.harness_own.items()))
 
     def cancelAllJobs(self) -> None:
         """Cancel the jobs of this client; those of the others are none of its business."""
@@ -151,26 +158,47 @@ def apply_options(session: SparkSession, options: Mapping[str, Any]) -> None:
         ConfigError: one of them is static and differs from the driver's: it cannot be had in this JVM.
     """
     context = session.sparkContext
+    driver = dict(SparkContext.getConf(context).getAll())
     for key, value in options.items():
-        if key in _IGNORED or context.getConf().get(key) == str(value):
+        if key == "spark.app.name":
+            context.appName = context.harness_own[key] = str(value)
+        elif key in _IGNORED or driver.get(key) == str(value):
             continue
-        if key == "spark.master":
+        elif key == "spark.master":
             _require_master(str(value), context.master)
         elif key == "spark.jars.packages":
             _require_packages(str(value), context.harness_jars)
+        elif key.startswith("spark.executorEnv."):
+            context.environment[key.removeprefix("spark.executorEnv.")] = str(value)
         elif key.startswith("spark.hadoop."):
             # a session's settings overlay the Hadoop configuration, under their bare names
             session.conf.set(key.removeprefix("spark.hadoop."), str(value))
         else:
             _set(session, key, str(value))
+            context.harness_own[key] = str(value)
+
+
+def require_jars(wanted: Sequence[str], present: Sequence[str]) -> None:
+    """Accept jars that the driver has under the same file name.
+
+    Raises:
+        ConfigError: it lacks one; a driver that runs already cannot take further ones for one job.
+    """
+    missing = [jar for jar in wanted if jar.rpartition("/")[2] not in present]
+    if missing:
+        raise ConfigError(
+            f"the resident Spark does not have {', '.join(missing)}",
+            hint=f"it has {', '.join(name for name in present if name.startswith(_TELLING))}",
+        )
 
 
 def install_hook(session: Callable[[], SparkSession]) -> None:
-    """Let `SparkSession.builder.getOrCreate()` and `SparkContext.getOrCreate()` of this process attach.
+    """Let `SparkSession.builder.getOrCreate()` and its like in this process attach, and `SparkContext(...)` too.
 
     Args:
         session: returns this process's session.
     """
+    make_context, make_session = SparkContext.__init__, SparkSession.__init__
 
     def get_or_create(builder: Any) -> SparkSession:
         found = session()
@@ -182,8 +210,28 @@ def install_hook(session: Callable[[], SparkSession]) -> None:
         apply_options(found, dict(conf.getAll()) if conf is not None else {})
         return found.sparkContext
 
+    @wraps(make_context)
+    def init_context(context: SparkContext, *args: Any, **kwargs: Any) -> None:
+        if type(context) is not SparkContext:
+            make_context(context, *args, **kwargs)
+            return
+        given = signature(make_context).bind(context, *args, **kwargs).arguments
+        attached = get_or_create_context(SparkContext, given.get("conf"))
+        named = {"spark.master": given.get("master"), "spark.app.name": given.get("appName")}
+        apply_options(session(), {key: value for key, value in named.items() if value})
+        # what the caller holds becomes another name of the one context that a process has
+        context.__class__, context.__dict__ = AttachedContext, attached.__dict__
+
+    def init_session(
+        made: SparkSession, sparkContext: SparkContext, jsparkSession: Any = None, options: Any = None
+    ) -> None:
+        # pyspark would take the default session of the JVM, which is nobody's here
+        make_session(made, sparkContext, jsparkSession or session()._jsparkSession, options or {})
+
     SparkSession.Builder.getOrCreate = get_or_create
     SparkContext.getOrCreate = classmethod(get_or_create_context)
+    SparkContext.__init__ = init_context
+    SparkSession.__init__ = init_session
 
 
 def _attach(address: HostAddress) -> AttachedContext:
@@ -213,6 +261,7 @@ def _attach(address: HostAddress) -> AttachedContext:
     context.pythonExec = os.environ.get("PYSPARK_PYTHON", sys.executable)
     context.harness_address, context.harness_line, context.harness_pid = address, line, os.getpid()
     context.harness_jars = tuple(reply["jars"])
+    context.harness_own = {}
     context.harness_sessions = {}
     context.addJobTag(reply["tag"])
     context.harness_sessions[address.database] = AttachedSession(context, entry)

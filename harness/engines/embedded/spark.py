@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.engines.base import Engine, Place, Running
+from harness.engines.embedded.spark_home import write_home
 from harness.engines.embedded.spark_jvm import DRIVER_MEMORY, DRIVER_OPTIONS, driver_command
 from harness.engines.process import ProcessRunning, ServerProcess, free_port, random_password
 from harness.environment.spec import ServiceSpec, SparkSpec
@@ -57,7 +58,15 @@ class EmbeddedSpark(Engine):
 
     def start(self, spec: ServiceSpec, place: Place) -> Running:
         assert isinstance(spec, SparkSpec)
-        return start_host(spec, place, self.name)
+        running = start_host(spec, place, self.name)
+        try:
+            home = write_home(place.folder / "tmp" / "home")
+        except BaseException:
+            running.stop()
+            raise
+        options = {**running.endpoint.options, "home": str(home)}
+        running.endpoint = running.endpoint.model_copy(update={"options": options})
+        return running
 
 
 def start_host(spec: SparkSpec, place: Place, engine: str, more: Mapping[str, str] | None = None) -> ProcessRunning:

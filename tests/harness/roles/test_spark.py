@@ -258,6 +258,8 @@ def hooked(services: dict[str, Any], spark: Any, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(SparkSession.Builder, "getOrCreate", SparkSession.Builder.getOrCreate)
     monkeypatch.setattr(SparkContext, "getOrCreate", SparkContext.getOrCreate)
+    for kind in (SparkContext, SparkSession):
+        monkeypatch.setattr(kind, "__init__", kind.__init__)
     assert install()
     return SparkSession.builder
 

@@ -1,0 +1,3 @@
+"""What a job gets by `--py-files`."""
+
+RATE = 7
