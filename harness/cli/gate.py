@@ -23,6 +23,10 @@ def gate(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
         Path | None, typer.Option("--key", metavar="FILE", help="Private key (Ed25519, PEM) to sign the evidence with.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Collect everything again, changed or not.")] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Collect a share of the DAGs; see `harness evidence merge`."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Collect nothing; say what would be.")] = False,
     summary: Annotated[
         Path | None, typer.Option("--summary", metavar="FILE", help="Append a Markdown summary, as CI systems show.")
@@ -41,11 +45,12 @@ def gate(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     from harness.environment import Environment
     from harness.gate.promote import Ask
     from harness.gate.promote import gate as decide
+    from harness.gate.shard import parse
     from harness.report.console import StartProgress
     from harness.report.gate import GateProgress, print_gate
 
     environment = Environment.load(to, environments)
-    ask = Ask(environment, dags, everything, dry_run, approve, reason, key)
+    ask = Ask(environment, dags, everything, dry_run, approve, reason, key, parse(shard) if shard else None)
     with GateProgress() as progress, StartProgress() as services:
         report = decide(ask, lambda step: progress(*step), services)
     if as_json:

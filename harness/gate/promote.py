@@ -17,6 +17,7 @@ from harness.gate.case import Case
 from harness.gate.evidence import open_claim, seal, statement
 from harness.gate.material import read
 from harness.gate.plan import Plan, plan
+from harness.gate.shard import Shard, share
 from harness.gate.subjects import versions, without_gate
 from harness.gate.work import Findings, OnStep, Step, collect
 from harness.models.gate import Approval, Claim, EngineUsed, Evidence, GateReport, Refusal
@@ -39,6 +40,7 @@ class Ask:
         dry_run: collect nothing; say what would be.
         approver: who says yes; goes with `reason`.
         key: private key to sign the evidence with.
+        shard: the part of the DAGs that is collected and judged here; the whole is judged after `evidence merge`.
     """
 
     environment: Environment
@@ -48,6 +50,7 @@ class Ask:
     approver: str | None = None
     reason: str | None = None
     key: Path | None = None
+    shard: Shard | None = None
 
 
 def gate(
@@ -101,7 +104,10 @@ def look(ask: Ask, on_step: OnStep = lambda step: None) -> Case:
         raise ConfigError("an approval is a name and a reason", hint="--approve NAME --reason TEXT")
     on_step(Step("integrity", "", "running", "reading the DAG files"))
     material = read(ask.dags, ask.environment, lambda done, total, what: on_step(Step("integrity", what, "running")))
-    return Case(ask.environment, material, datetime.now(UTC), properties())
+    environment = ask.environment
+    if ask.shard is not None:
+        environment = share(environment, [dag_id for file in material.files for dag_id in file.dags], ask.shard)
+    return Case(environment, material, datetime.now(UTC), properties(), partial=ask.shard is not None)
 
 
 def properties() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from harness.cli.main import main
 from harness.environment import Environment
 from harness.gate.overview import standings
 from harness.gate.promote import Ask, gate
+from harness.gate.shard import Shard
 from harness.gate.work import Step
 from harness.models.gate import GateReport
 
@@ -125,6 +126,25 @@ def test_two_stages_are_entered_one_after_the_other_and_only_what_changed_is_run
     assert run_again(steps) == ["first"]
 
 
+def test_shards_collect_their_part_and_the_merged_evidence_opens_the_stage(toy: Path) -> None:
+    shards = []
+    for number, dag_id in ((1, "first"), (2, "second")):
+        report, steps = enter("test", shard=Shard(number, 2))
+        assert report.passed, report.reasons
+        assert run_again(steps) == [dag_id]
+        assert {one.requirement for one in report.collected} >= {"runs"}
+        assert ("unit" in {one.requirement for one in report.collected}) == (number == 1)
+        # each machine of a matrix begins with a folder of its own
+        shards.append(shutil.move(toy / str(report.evidence), toy / ".harness" / f"shard-{number}.dsse.json"))
+
+    assert main(["evidence", "merge", *map(str, shards)]) == 0
+    whole, steps = enter("test")
+    assert whole.passed, whole.reasons
+    assert whole.notes[0] == "nothing has changed since this evidence was made"
+    assert run_again(steps) == []
+    assert [(dag.dag_id, dag.verdict) for dag in whole.dags] == [("first", "pass"), ("second", "pass")]
+
+
 def test_a_failing_dag_and_a_failing_test_are_refused_by_name(toy: Path) -> None:
     (toy / "jobs" / "first.py").write_text("def word(region): raise ValueError('no word')\n")
     (toy / "tests" / "unit" / "test_words.py").write_text("def test_shout(): assert False\n")
@@ -167,6 +187,8 @@ def test_a_dry_run_says_what_would_be_collected_and_collects_nothing(toy: Path) 
         (["--to", "nowhere"], 2, "nowhere"),
         (["--to", "acc", "--approve", "ann"], 2, "an approval is a name and a reason"),
         (["--to", "test", "--dags", "elsewhere"], 2, "there is no elsewhere"),
+        (["--to", "test", "--shard", "4/3"], 2, "'4/3' is no shard"),
+        (["--to", "test", "--shard", "3/3"], 2, "there is no DAG for shard 3: test has 2 to run"),
     ],
 )
 def test_what_is_asked_wrongly_is_told(
