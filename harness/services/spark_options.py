@@ -180,7 +180,7 @@ def _settings(options: Mapping[str, str | None]) -> dict[str, str]:
         if not equals:
             raise ConfigError(f"--conf {pair} has no value", hint="--conf KEY=VALUE")
         settings[key.strip()] = value
-    return settings | {setting: value for option, setting in _SETTINGS.items() if (value := options[option])}
+    return settings | {setting: given for option, setting in _SETTINGS.items() if (given := options[option])}
 
 
 def _properties(path: Path) -> dict[str, str]:
