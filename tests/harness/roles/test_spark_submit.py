@@ -246,6 +246,7 @@ def test_a_job_that_fails_fails_its_task(session: Session, namespace: Namespace)
 
     assert report.verdict == "fail"
     (run,) = report.runs
-    logs = {task.task_id: Path(task.log).read_text() for task in run.tasks if task.state == "failed" and task.log}
+    assert report.folder is not None
+    logs = {task.task_id: Path(report.folder, task.tries[-1].log or "").read_text() for task in run.tasks}
     assert "exit code 3" in logs["on_path"]
     assert "ValueError: the job's own" in logs["by_operator"]
