@@ -24,6 +24,7 @@ from harness.checks.model import Finding
 from harness.checks.run import Request, check
 from harness.environment import Environment
 from harness.errors import HarnessError
+from tests.peers import PeerError
 from tests.traps import desk
 from tests.traps.catalogue import DAGS, HERE, Trap, traps
 
@@ -125,7 +126,7 @@ def peers(session: Session, chosen: Sequence[Trap], known: Mapping[str, Any]) ->
         try:
             answers[name] = ask(session, chosen)
             record("answers", {name: answers[name]})
-        except RuntimeError as error:
+        except (RuntimeError, PeerError) as error:
             answers[name] = str(error)
     return answers
 

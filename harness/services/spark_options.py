@@ -54,7 +54,7 @@ _SETTINGS_WITHOUT_USE = (
     *("spark.serializer", "spark.kryo", "spark.io.", "spark.rdd.", "spark.broadcast.", "spark.storage."),
     *("spark.locality.", "spark.reducer.", "spark.cleaner.", "spark.decommission.", "spark.default.parallelism"),
     *("spark.yarn.", "spark.kubernetes.", "spark.jars.excludes", "spark.jars.repositories", "spark.jars.ivy"),
-    *("spark.pyspark.driver.python", "spark.submit.deployMode"),
+    "spark.pyspark.driver.python",
 )
 
 #: settings that name files, and the interpreter; all others are the session's
@@ -110,10 +110,10 @@ def read_job(argv: Sequence[str]) -> Job | None:
     _refuse_commands(options)
     settings = _settings(options)
     application = _application(rest, settings)
-    ignored = [option for option in (*_WITHOUT_USE, *_FLAGS_WITHOUT_USE, "--class") if options[option]]
-    ignored += [key for key in settings if key.startswith(_SETTINGS_WITHOUT_USE) and not _has_jars(key)]
     if settings.pop("spark.submit.deployMode", "client") != "client":
         raise ConfigError("cluster mode needs a cluster", hint="leave out --deploy-mode, or run it on one")
+    ignored = [option for option in (*_WITHOUT_USE, *_FLAGS_WITHOUT_USE, "--class") if options[option]]
+    ignored += [key for key in settings if key.startswith(_SETTINGS_WITHOUT_USE) and key not in _CLASS_PATHS]
     return Job(
         application=application,
         arguments=tuple(rest[1:]),
@@ -127,7 +127,7 @@ def read_job(argv: Sequence[str]) -> Job | None:
         archives=_names(settings, "spark.archives"),
         jars=(*_names(settings, "spark.jars"), *_class_path(settings)),
         python=settings.get("spark.pyspark.python"),
-        ignored=tuple(key for key in ignored if key != "spark.submit.deployMode"),
+        ignored=tuple(ignored),
     )
 
 
@@ -222,10 +222,6 @@ def _class_path(settings: Mapping[str, str]) -> Iterable[str]:
     """Yield the jars of class paths; folders there are for log settings and the like."""
     for key in _CLASS_PATHS:
         yield from (part for part in settings.get(key, "").split(":") if part.endswith(".jar"))
-
-
-def _has_jars(key: str) -> bool:
-    return key in _CLASS_PATHS
 
 
 def _version() -> str:

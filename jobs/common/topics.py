@@ -107,15 +107,16 @@ def topic_reader(topic: str, config: Mapping[str, Any], *, group: str, patience:
     from confluent_kafka import Consumer
 
     # the defaults of all three are the other way round, and each loses or doubles messages
-    settings = {"enable.auto.commit": False, "isolation.level": "read_committed", "enable.partition.eof": True}
-    consumer = Consumer({**config, **settings, "group.id": group})
+    others = {"enable.auto.commit": False, "isolation.level": "read_committed", "enable.partition.eof": True}
+    settings = {**config, **others, "group.id": group}
+    consumer = Consumer(settings)
     try:
         about = consumer.list_topics(topic, timeout=REQUEST).topics[topic]
         if about.error is not None:
             raise TopicError(f"{topic}: {about.error.str()}")
         parts = sorted(about.partitions)
         if patience:
-            _await_marks(consumer, {**config, **settings, "group.id": group}, topic, parts, patience)
+            _await_marks(consumer, settings, topic, parts, patience)
         yield TopicReader(consumer, topic, {part: _range(consumer, topic, part) for part in parts})
     finally:
         consumer.close()

@@ -34,16 +34,12 @@ def large_tables(rounds: int) -> list[Row]:
             rounds, lambda: fingerprint(store), lambda: timed(lambda: hash_rows(to_pylist(store, address)))
         )
     return [
-        _row(
-            f"fingerprint of a Postgres table of {counted}", in_postgres, "fetchall() of psycopg, SHA-256 of each row"
-        ),
-        _row(f"fingerprint of a Delta table of {counted}", in_delta, "to_pylist() of PyArrow, SHA-256 of each row"),
+        Row(f"fingerprint of a {kind} table of {counted}", ours, f"{against}, SHA-256 of each row", theirs)
+        for kind, against, (ours, theirs) in (
+            ("Postgres", "fetchall() of psycopg", in_postgres),
+            ("Delta", "to_pylist() of PyArrow", in_delta),
+        )
     ]
-
-
-def _row(what: str, sides: list[float], against: str) -> Row:
-    ours, theirs = sides
-    return Row(what, ours, against, theirs)
 
 
 def fingerprint(service: Any) -> float:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,6 +12,7 @@ from typing import Any
 from tests.bench.rows import Line, Row, Unmeasured
 from tests.bench.surroundings import session
 from tests.bench.timing import BenchError, in_turns, timed, wall
+from tests.peers import PeerError, peer_python
 
 STORES = ("postgres", "s3", "kafka")
 CONTAINERS = "a container for each, by testcontainers, from our images, started together"
@@ -50,22 +48,18 @@ def per_test(rounds: int) -> list[Line]:
     except BenchError as error:
         return [Unmeasured(several, CONTAINERS, str(error)), Unmeasured(alone, peer, str(error))]
     with session(STORES) as held:
-        rows: list[Line] = [Row(several, *_sides(rounds, held, CONTAINERS, images), 0.05)]
+        ours, theirs = in_turns(rounds, lambda: namespace_seconds(held), lambda: containers(images))
+    rows: list[Line] = [Row(several, ours, CONTAINERS, theirs, 0.05)]
     with session(("postgres",)) as held:
         try:
-            python = peer_python()
+            python = peer_python(PYTEST_DATABASES, extras="postgres", needs=["psycopg[binary]"])
             ours, theirs = in_turns(
                 rounds, lambda: namespace_seconds(held), lambda: pytest_databases(python, images["postgres"])
             )
             rows.append(Row(alone, ours, peer, theirs))
-        except BenchError as error:
+        except (BenchError, PeerError) as error:
             rows.append(Unmeasured(alone, peer, str(error), failed=True))
     return rows
-
-
-def _sides(rounds: int, held: Any, against: str, images: dict[str, str]) -> tuple[float, str, float]:
-    ours, theirs = in_turns(rounds, lambda: namespace_seconds(held), lambda: containers(images))
-    return ours, against, theirs
 
 
 def namespace_seconds(held: Any, times: int = 5) -> float:
@@ -155,29 +149,3 @@ def pytest_databases(python: str, image: str) -> float:
         command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", name, name]
         wall(Path(name), *command)
         return float(result.read_text())
-
-
-def peer_python() -> str:
-    """Return the interpreter of an environment that holds pytest-databases; made once, in the user's cache.
-
-    Raises:
-        BenchError: it cannot be made; with the installer's last line.
-    """
-    from harness.engines.jars import cache_dir
-
-    folder = cache_dir() / "peers" / PYTEST_DATABASES.replace("==", "-")
-    python, done = folder / "bin" / "python", folder / "complete"
-    if done.exists():
-        return str(python)
-    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    if uv is None:
-        raise BenchError("uv is not installed")
-    name, _, version = PYTEST_DATABASES.partition("==")
-    quiet = [uv, "--quiet"]
-    install = [*quiet, "pip", "install", "-p", str(python), f"{name}[postgres]=={version}", "psycopg[binary]"]
-    for command in ([*quiet, "venv", "--clear", "-p", sys.executable, str(folder)], install):
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        if ended.returncode:
-            raise BenchError((ended.stderr.strip().splitlines() or ["uv failed"])[-1])
-    done.touch()
-    return str(python)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from harness.engines.container.base import SESSION_LABEL
 from harness.engines.container.remains import remove
+from tests.patience import eventually
 
 ENVIRONMENT = """
 stage: dev
@@ -43,14 +43,6 @@ def things_of(client: Any, session: str) -> list[Any]:
     mine = {"label": f"{SESSION_LABEL}={session}"}
     found = [*client.containers.list(all=True, filters=mine, ignore_removed=True), *client.networks.list(filters=mine)]
     return [*found, *client.volumes.list(filters=mine)]
-
-
-def until(holds: Callable[[], Any], within: float) -> Any:
-    """What `holds` returns, once that is something."""
-    end = time.monotonic() + within
-    while not (found := holds()):
-        assert time.monotonic() < end, f"not within {within} s"
-    return found
 
 
 def test_only_what_carries_the_sessions_label_is_removed(docker_client: Any, some_image: str) -> None:
@@ -96,11 +88,13 @@ def user(tmp_path: Path, built: Callable[[str], str]) -> Iterator[subprocess.Pop
 def test_nothing_is_left_ten_seconds_after_kill_9(
     moment: str, victims: str, user: subprocess.Popen[bytes], docker_client: Any, tmp_path: Path
 ) -> None:
-    record = until(lambda: next((tmp_path / "runtime").glob("*/record.json"), None), 60)
+    assert eventually(lambda: bool(list((tmp_path / "runtime").glob("*/record.json"))))
+    (record,) = (tmp_path / "runtime").glob("*/record.json")
     session = record.parent.name
-    until(lambda: things_of(docker_client, session), 60)
+    assert eventually(lambda: bool(things_of(docker_client, session)))
     if moment == "all-ready":
-        until(lambda: [child for child in psutil.Process(user.pid).children() if child.name() == "sleep"], 120)
+        children = psutil.Process(user.pid).children
+        assert eventually(lambda: any(child.name() == "sleep" for child in children()), within=120)
     daemon = next(one for one in psutil.process_iter() if one.pid != user.pid and is_daemon(one, session))
     # a sleep of `harness exec` is the user's own process and outlives its parent, as under any shell
     sleeping = psutil.Process(user.pid).children()
@@ -111,8 +105,8 @@ def test_nothing_is_left_ten_seconds_after_kill_9(
             child.kill()
     user.kill()
     user.wait()
-    until(lambda: not things_of(docker_client, session) and not record.parent.exists(), GONE_WITHIN)
-    assert things_of(docker_client, session) == []
+    gone = eventually(lambda: not things_of(docker_client, session) and not record.parent.exists(), GONE_WITHIN)
+    assert gone, things_of(docker_client, session)
 
 
 def is_daemon(process: psutil.Process, session: str) -> bool:
@@ -130,10 +124,10 @@ def test_nothing_is_left_ten_seconds_after_kill_9_of_an_image_build(docker_clien
     (images / "minio").mkdir(parents=True)
     (images / "minio" / "Dockerfile").write_text("FROM debian:bookworm-slim\nRUN sleep 600.5\n")
     building = subprocess.Popen([sys.executable, "-c", program], env=environ)
-    until(lambda: steps_of_builds(docker_client), 120)
+    assert eventually(lambda: bool(steps_of_builds(docker_client)), within=120)
     building.kill()
     building.wait()
-    until(lambda: not steps_of_builds(docker_client), GONE_WITHIN)
+    assert eventually(lambda: not steps_of_builds(docker_client), GONE_WITHIN)
     assert list((tmp_path / "tmp").iterdir()) == []
 
 

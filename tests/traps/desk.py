@@ -19,6 +19,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from harness.api import Session
+from tests.peers import peer_python
 from tests.traps.catalogue import DAGS, HERE, Trap
 
 ROOT = HERE.parent.parent
@@ -53,9 +54,9 @@ def in_a_box(session: Session, traps: Sequence[Trap]) -> Answers:
     """Run the smoke tests of pytest-airflow-in-a-box on all DAG files, and each DAG by its `run_dag`.
 
     Raises:
-        RuntimeError: the plugin cannot be installed; in one line, why.
+        PeerError: the plugin cannot be installed.
     """
-    python = box_python()
+    python = peer_python(BOX, "-c", str(ROOT / "constraints.txt"), needs=BOX_NEEDS)
     ids = [trap.dag_id(kind) for trap in traps for kind in ("trap", "twin")]
     with airflow_home() as environ, tempfile.TemporaryDirectory() as name:
         folder, results = Path(name, "dags"), Path(name, "results.xml")
@@ -148,28 +149,3 @@ def airflow_home() -> Iterator[dict[str, str]]:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(Path(home, "logs")),
         }
-
-
-def box_python() -> str:
-    """Return the interpreter of an environment that holds the plugin; made once, in the user's cache.
-
-    Raises:
-        RuntimeError: in one line, why it cannot be made.
-    """
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("dtap-harness") / "peers" / BOX.replace("==", "-")
-    python, done = folder / "bin" / "python", folder / "complete"
-    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    if done.exists():
-        return str(python)
-    if uv is None:
-        raise RuntimeError("uv is not installed")
-    quiet = [uv, "--quiet"]
-    install = [*quiet, "pip", "install", "-p", str(python), "-c", str(ROOT / "constraints.txt"), BOX, *BOX_NEEDS]
-    for command in ([*quiet, "venv", "--clear", "-p", sys.executable, str(folder)], install):
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
-        if ended.returncode:
-            raise RuntimeError((ended.stderr.strip().splitlines() or ["uv failed"])[-1])
-    done.touch()
-    return str(python)

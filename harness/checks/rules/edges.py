@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.checks.graph import Dag, Task
 from harness.checks.registry import Hit, at, rule
@@ -312,9 +312,10 @@ def _touched(task: Task, file: SourceFile | None) -> tuple[frozenset[str], froze
     connection = next((str(v) for k, v in task.arguments.items() if k.endswith("conn_id")), "")
     texts = list(task.templates.get("sql", ()))
     function = function_of(task, file) if file else None
-    if file and function and len(connections := _connections(function, file)) == 1:
+    calls = file.calls_in[function] if file and function else []
+    if len(connections := _connections(calls)) == 1:
         connection = connections.pop()
-        texts += [text for _, text, call in sql_of(file) if call.function is function]
+        texts += [text for _, text, _ in sql_of(calls)]
     reads: set[str] = set()
     writes: set[str] = set()
     for text in texts:
@@ -324,9 +325,9 @@ def _touched(task: Task, file: SourceFile | None) -> tuple[frozenset[str], froze
     return frozenset(reads), frozenset(writes)
 
 
-def _connections(function: Function, file: SourceFile) -> set[str]:
-    """Return the ids of the connections whose hooks a function makes."""
-    hooks = (call for call in file.calls if call.function is function and call.last.endswith("Hook"))
+def _connections(calls: Iterable[Call]) -> set[str]:
+    """Return the ids of the connections whose hooks are made."""
+    hooks = (call for call in calls if call.last.endswith("Hook"))
     return {conn_id for hook in hooks if (conn_id := _conn_id(hook)) and not hook.last.startswith("S3")}
 
 
@@ -418,8 +419,8 @@ def _pulls(dag: Dag, file: SourceFile | None) -> Iterator[tuple[Task, str, int, 
                     yield task, ids, task.line or dag.line, task.column
         function = function_of(task, file) if file else None
         if function and file:
-            for call in file.calls:
-                if call.method == "xcom_pull" and call.function is function and not call.states("dag_id"):
+            for call in file.calls_in[function]:
+                if call.method == "xcom_pull" and not call.states("dag_id"):
                     value = call.value("task_ids", 0)
                     for name in [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []:
                         if isinstance(name, str) and "\N{OBJECT REPLACEMENT CHARACTER}" not in name:

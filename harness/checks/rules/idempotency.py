@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.checks.registry import Hit, at, rule
 from harness.checks.rules.words import SQL_METHODS
@@ -14,14 +14,14 @@ from harness.checks.source.values import HOLE
 FAMILY = "idempotency"
 
 
-def sql_of(file: SourceFile) -> Iterator[tuple[ast.expr, str, Call]]:
-    """Yield every SQL text that a file gives to something: (expression, text, call)."""
-    for call in file.calls:
+def sql_of(calls: Iterable[Call]) -> Iterator[tuple[ast.expr, str, Call]]:
+    """Yield every SQL text that is given to something: (expression, text, call)."""
+    for call in calls:
         given = [call.expression("sql"), call.expression("query"), call.expression("insert_query")]
         if call.method in SQL_METHODS or call.last.endswith(("text", "SQL")):
             given += call.node.args[:1]
         for node in given:
-            for text in file.strings(node) if node is not None else []:
+            for text in call.file.strings(node) if node is not None else []:
                 if is_sql(text):
                     yield node, text, call  # type: ignore[misc]
 
@@ -52,7 +52,7 @@ def insert_again(file: SourceFile) -> Iterator[Hit]:
         of its own is read when the DAG is loaded.
     Source: "Data Pipelines with Apache Airflow", chapters 3 and 14.
     """
-    found = [(node, call, s) for node, text, call in sql_of(file) for s in statements(text)]
+    found = [(node, call, s) for node, text, call in sql_of(file.calls) for s in statements(text)]
     cleaned = {s.table for _, _, s in found if s.verb in ("delete", "truncate", "merge", "overwrite", "create", "drop")}
     for node, call, statement in found:
         runs = call.in_task or call.last.endswith("Operator") or "task_id" in file.values.keywords(call.node)

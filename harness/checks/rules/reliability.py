@@ -360,7 +360,7 @@ def table_as_xcom(file: SourceFile) -> Iterator[Hit]:
     """
     decorated = (function for function in file.code.functions.values() if function.role == "task")
     for function in dict.fromkeys([*decorated, *(task.runs for task in file.tasks if task.runs)]):
-        queries = [text for _, text, call in sql_of(file) if call.function is function and _reads(text)]
+        queries = [text for _, text, _ in sql_of(file.calls_in[function]) if _reads(text)]
         if not queries or any(_BOUND.search(text) for text in queries):
             continue
         for node in (one for statement in function.body for one in ast.walk(statement)):

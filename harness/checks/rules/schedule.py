@@ -166,12 +166,11 @@ def dst_crossing(dag: Dag) -> Iterator[Hit]:
     for expression, zone in dag.crons:
         fields = expression.split()
         hours = _hours(fields[1]) if len(fields) == 5 else set()
-        if 0 < len(hours) <= 12:
-            message = f"{expression!r} in {zone}: the hour of {{0:%H}}:00 is {{1}} on {{0:%Y-%m-%d}}"
-            changes = [change for change in _transitions(zone) if change[0].hour in hours]
-            yield from (
-                _hit(dag, message.format(*change), 'choose another hour, or tz="UTC"') for change in changes[:1]
-            )
+        changes = (change for change in _transitions(zone) if change[0].hour in hours)
+        if 0 < len(hours) <= 12 and (change := next(changes, None)):
+            when, what = change
+            message = f"{expression!r} in {zone}: the hour of {when:%H}:00 is {what} on {when:%Y-%m-%d}"
+            yield _hit(dag, message, 'choose another hour, or tz="UTC"')
 
 
 def _hours(text: str) -> set[int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,6 +128,14 @@ class SourceFile:
         """All calls, top to bottom."""
         nodes = [node for node in self.names.nodes if isinstance(node, ast.Call)]
         return [Call(node, self.names.resolve(node.func) or "", self) for node in nodes]
+
+    @cached_property
+    def calls_in(self) -> Mapping[Function | None, list[Call]]:
+        """Calls by the function that they stand in; a function without calls has an empty list."""
+        found: defaultdict[Function | None, list[Call]] = defaultdict(list)
+        for call in self.calls:
+            found[call.function].append(call)
+        return found
 
     @cached_property
     def call_of(self) -> dict[ast.Call, Call]:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from harness.environment import Environment
 from harness.session import reaper, records
+from tests.patience import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -56,11 +56,7 @@ def gone() -> Callable[..., bool]:
     """Wait until nothing of a session is left: no process, no folder."""
 
     def wait(session: str, within: float = 10.0) -> bool:
-        until = time.monotonic() + within
-        while reaper.processes_of(session) or (records.runtime_dir() / session).exists():
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.05)
-        return True
+        folder = records.runtime_dir() / session
+        return eventually(lambda: not (reaper.processes_of(session) or folder.exists()), within)
 
     return wait

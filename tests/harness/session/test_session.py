@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,10 +115,7 @@ def test_kill_9_of_a_client_removes_its_namespace_and_leaves_the_others(
         assert main.services["toy"].ask("list") != {}
         holder.kill()
         holder.wait()
-        until = time.monotonic() + 5
-        while main.services["toy"].ask("list") and time.monotonic() < until:
-            time.sleep(0.02)
-        assert main.services["toy"].ask("list") == {}
+        assert eventually(lambda: main.services["toy"].ask("list") == {}, within=5)
 
 
 def test_kill_9_of_the_only_client_ends_the_session(gone: Gone, project: Path) -> None:
@@ -250,9 +246,7 @@ def test_a_folder_whose_path_is_too_long_for_sockets_is_refused(project: Path, t
 def test_a_signal_during_start_up_leaves_nothing(gone: Gone, project: Path, signum: signal.Signals) -> None:
     write(project, toy="{behaviour: hang}")
     client = subprocess.Popen([sys.executable, "-m", "harness", "up", "dev"], cwd=project, stderr=subprocess.PIPE)
-    until = time.monotonic() + 20
-    while not list(records.records()) and time.monotonic() < until:
-        time.sleep(0.02)
+    assert eventually(lambda: bool(list(records.records())), within=20)
     (record,) = records.records()
     client.send_signal(signum)
     client.communicate(timeout=20)
