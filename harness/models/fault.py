@@ -123,7 +123,7 @@ class WritePoint(Frozen):
         service: name of the service in the environment.
         role: of the service.
         operation: `PUT`, `POST`, `DELETE`, `COMMIT`, `PRODUCE`, `OFFSETS` ...
-        target: what was written: `bucket/key`, a database, a topic, under physical names.
+        target: what was written, under physical names: `bucket/key`, `database: tables`, a topic.
     """
 
     task: str

@@ -58,6 +58,19 @@ class Equals(Frozen):
     references: tuple[Scenario, ...]
 
 
+class Together(Frozen):
+    """What a task writes into one database is there as a whole, over all tables, or not at all.
+
+    Args:
+        untouched: the same with the task failing before its work.
+        done: the same with the task failing after its work.
+    """
+
+    kind: Literal["together"] = "together"
+    untouched: Scenario
+    done: Scenario
+
+
 class Keeps(Frozen):
     """What the reference leaves is still there, row by row and object by object."""
 
@@ -91,7 +104,7 @@ class Hides(Frozen):
     kind: Literal["hides"] = "hides"
 
 
-Must = Annotated[Equals | Keeps | Fails | Ends | Empties | Hides, Field(discriminator="kind")]
+Must = Annotated[Equals | Together | Keeps | Fails | Ends | Empties | Hides, Field(discriminator="kind")]
 
 
 class Claim(Frozen):

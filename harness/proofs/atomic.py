@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from harness.models.fault import RecordWrites, TaskFault, WritePoint
-from harness.models.proof import Claim, Equals, Scenario
+from harness.models.proof import Claim, Equals, Must, Scenario, Together
 from harness.proofs.lab import Lab
 from harness.proofs.registry import proof
 from harness.proofs.steps import disturbed, in_order, repaired, tasks, two_dates
@@ -25,8 +26,11 @@ def claims(lab: Lab) -> Iterator[Claim]:
     before = in_order([first]) if first else ()
     after = (*before, *in_order([second]))
     recorded = (*before, disturbed(second, RecordWrites(), inputs=(second,)))
-    for fault in _faults(lab, lab.carry_out(recorded).report.runs[-1].writes):
-        yield from _new_date(before, after, second, fault)
+    writes = lab.carry_out(recorded).report.runs[-1].writes
+    several = _with_several_commits(writes)
+    for fault in _faults(lab, writes):
+        whole = _whole(before, second, fault.task) if fault.moment == "at_write" and fault.task in several else None
+        yield from _new_date(before, after, second, fault, whole)
         yield Claim(
             scenario=(*after, disturbed(second, fault)),
             must=(Equals(references=(after,)),),
@@ -34,19 +38,37 @@ def claims(lab: Lab) -> Iterator[Claim]:
         )
 
 
-def _new_date(before: Scenario, after: Scenario, date: str, fault: TaskFault) -> Iterator[Claim]:
+def _new_date(
+    before: Scenario, after: Scenario, date: str, fault: TaskFault, whole: Together | None
+) -> Iterator[Claim]:
     failed: Scenario = (*before, disturbed(date, fault, inputs=(date,)))
-    if before:
-        yield Claim(
-            scenario=failed,
-            must=(Equals(references=(before, after)),),
-            because="a failure leaves a part of the output",
-        )
+    must: list[Must] = [Equals(references=(before, after))] if before else []
+    if whole:
+        must.append(whole)
+    if must:
+        yield Claim(scenario=failed, must=tuple(must), because="a failure leaves a part of the output")
     yield Claim(
         scenario=(*failed, repaired(date)),
         must=(Equals(references=(after,)),),
         because="what failed half-way cannot be repaired by running it again",
     )
+
+
+def _whole(before: Scenario, date: str, task: str) -> Together:
+    """Compare with the task failing before and after its work: what it writes is what lies between."""
+    untouched, done = (
+        disturbed(date, TaskFault(task=task, attempt=None, moment=moment), inputs=(date,))
+        for moment in ("before", "after")
+    )
+    return Together(untouched=(*before, untouched), done=(*before, done))
+
+
+def _with_several_commits(writes: tuple[WritePoint, ...]) -> set[str]:
+    """Return the tasks of which one try commits to a database more than once; there something may come between."""
+    commits = Counter(
+        (write.task, write.service, write.target.partition(":")[0]) for write in writes if write.operation == "COMMIT"
+    )
+    return {task.partition("[")[0] for (task, _, _), number in commits.items() if number > 1}
 
 
 def _faults(lab: Lab, writes: tuple[WritePoint, ...]) -> Iterator[TaskFault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from harness.models.proof import Claim, Empties, Ends, Equals, Fails, Hides, Keeps, Must, Scenario, Step
+from harness.models.proof import Claim, Empties, Ends, Equals, Fails, Hides, Keeps, Must, Scenario, Step, Together
 from harness.models.run import RunReport, RunResult
 from harness.models.snapshot import Dataset
 from harness.proofs.lab import Lab, Left
@@ -85,19 +85,23 @@ def _disturbed(step: Step) -> bool:
 
 
 def _judge(lab: Lab, claim: Claim, must: Must, left: Left) -> list[str]:
+    found: list[str] = []
     match must:
         case Equals():
-            return _equals(lab, must, left)
+            found = _equals(lab, must, left)
+        case Together():
+            found = _together(lab, must, left.outputs)
         case Keeps():
-            return _keeps(lab.carry_out(must.reference).outputs, left.outputs)
+            found = _keeps(lab.carry_out(must.reference).outputs, left.outputs)
         case Fails():
-            return _fails(must, left.report)
-        case Ends():
-            return [f"the run does not end: {why}" for why in left.report.reasons] if left.report.timed_out else []
+            found = _fails(must, left.report)
+        case Ends() if left.report.timed_out:
+            found = [f"the run does not end: {why}" for why in left.report.reasons]
         case Empties():
-            return _empties(must, left.report)
+            found = _empties(must, left.report)
         case Hides():
-            return find_leaks(left.report, lab.namespace_after(claim.scenario), left.everything, lab.planted)
+            found = find_leaks(left.report, lab.namespace_after(claim.scenario), left.everything, lab.planted)
+    return found
 
 
 # -- outputs
@@ -116,6 +120,28 @@ def _equals(lab: Lab, must: Equals, left: Left) -> list[str]:
             half = f"{name} is neither as before nor as after: " if len(wanted) > 1 else ""
             found += [half + in_words(one) for one in nearest]
     return found
+
+
+def _together(lab: Lab, must: Together, left: Snapshot) -> list[str]:
+    """The tables of one database that a task changes are all old or all new: it could have written them at once."""
+    for reference in (must.untouched, must.done):
+        _must_have_fired(lab, reference)
+    old, new = (lab.carry_out(reference).outputs for reference in (must.untouched, must.done))
+    unlike_old, unlike_new = (_changed_tables(reference, left) for reference in (old, new))
+    databases: dict[str, dict[str, str]] = {}
+    for service, table in sorted(_changed_tables(old, new)):
+        is_new, is_old = (service, table) not in unlike_new, (service, table) not in unlike_old
+        states = databases.setdefault(f"{service}: {table.partition('.')[0]}", {})
+        states[table] = "new" if is_new else "old" if is_old else "neither old nor new"
+    return [
+        f"{database} is half written: " + ", ".join(f"{table} is {state}" for table, state in states.items())
+        for database, states in databases.items()
+        if len(set(states.values())) > 1
+    ]
+
+
+def _changed_tables(before: Snapshot, after: Snapshot) -> set[tuple[str, str]]:
+    return {(one.service, one.name) for one in diff(before, after) if one.kind == "table" and not _nothing(one)}
 
 
 def _nothing(difference: object) -> bool:

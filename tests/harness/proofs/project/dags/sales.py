@@ -55,6 +55,27 @@ with sales("halves"):
         >> task("load", f"INSERT INTO halved {DAYS}")
     )
 
+
+def both(*transactions: tuple[str, ...], day: str = "") -> None:
+    """Make the tables in one transaction, and fill them in others."""
+    run("CREATE TABLE IF NOT EXISTS heads (day date)", "CREATE TABLE IF NOT EXISTS lines (day date, total int)")
+    for statements in transactions:
+        run(*statements, day=day)
+
+
+def load_both(*transactions: tuple[str, ...]) -> None:
+    PythonOperator(task_id="load", python_callable=both, op_args=transactions, op_kwargs={"day": "{{ ds }}"})
+
+
+HEADS = ("DELETE FROM heads WHERE day = '{day}'", "INSERT INTO heads SELECT '{day}'")
+LINES = ("DELETE FROM lines WHERE day = '{day}'", f"INSERT INTO lines {DAYS}")
+
+with sales("keeps_both"):
+    load_both((*HEADS, *LINES))
+
+with sales("one_by_one"):
+    load_both(HEADS, LINES)
+
 with sales("swallows"):
     load = table("swallowed") >> task("load", "DELETE FROM swallowed", "INSERT INTO swallowed VALUES ('{day}', 1)")
     load >> task("notify", "SELECT 1", trigger_rule="all_done")
