@@ -225,18 +225,23 @@ def launch(environment: Environment, key: str) -> records.SessionRecord:
         project=str(environment.project.resolve()),
         services={name: spec.engine for name, spec in environment.spec.services.items()},
     )
-    record.folder.mkdir(mode=0o700)
-    order = json.dumps({"record": record.model_dump(), "services": services})
-    with record.log.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "harness.session.daemon"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            cwd=environment.project,
-            env={**os.environ, records.SESSION_VARIABLE: session},
-            start_new_session=True,
-        )
+    watcher, alive = reaper.watch(session)
+    try:
+        record.folder.mkdir(mode=0o700)
+        with record.log.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "harness.session.daemon"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=environment.project,
+                env={**os.environ, records.SESSION_VARIABLE: session},
+                pass_fds=[alive],
+                start_new_session=True,
+            )
+    finally:
+        os.close(alive)
+    order = json.dumps({"record": record.model_dump(), "services": services, "reaper": watcher, "alive": alive})
     assert process.stdin is not None
     assert process.stdout is not None
     with _undone_by_interruption(record):

@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -130,14 +129,10 @@ class Daemon:
 
     def _guard_reaper(self) -> None:
         # should the reaper itself be killed, another takes its place
-        while not self._over.is_set():
-            watcher = subprocess.Popen(
-                [sys.executable, "-m", "harness.session.reaper", self.record.id],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            watcher.wait()
+        watcher = self._order["reaper"]
+        while not self._over.wait(0.5):
+            if not reaper.watches(watcher):
+                watcher, _ = reaper.watch(self.record.id)
 
     def _stop(self) -> None:
         self._over.set()
@@ -307,8 +302,12 @@ def _thread(work: Callable[[], object], name: str) -> None:
 
 
 def main() -> None:
-    """Run the session whose order comes on standard input as JSON: {"record": ..., "services": ...}."""
+    """Run the session whose order comes on standard input as JSON.
+
+    It is {"record": ..., "services": ..., "reaper": its process id, "alive": the file that tells it that we are}.
+    """
     order = json.load(sys.stdin)
+    os.set_inheritable(order["alive"], False)
     record = records.SessionRecord.model_validate({**order["record"], "pid": os.getpid()})
     Daemon(record, order).run()
 

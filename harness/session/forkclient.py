@@ -219,6 +219,7 @@ class ForkServer:
         folder: Path,
         preload: Sequence[str] = AIRFLOW_MODULES,
         environ: Mapping[str, str] | None = None,
+        owner: str = "fork",
         within: float = 300.0,
     ) -> ForkServer:
         """Start one and wait until it listens.
@@ -227,13 +228,14 @@ class ForkServer:
             folder: for its log and for Airflow's home; made when it is not there.
             preload: modules to import before the first fork; one that is not installed is named in `missing`.
             environ: variables on top of this process's.
+            owner: goes into the name of its private folder; a session's id lets the session's reaper find it.
             within: seconds until it must listen.
 
         Raises:
             RunError: it ended or did not answer in time; with the end of its log.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        private = Path(tempfile.mkdtemp(prefix="harness-fork-"))
+        private = Path(tempfile.mkdtemp(prefix=f"harness-{owner}-"))
         address = private / "socket"
         log = folder / "forkserver.log"
         command = [sys.executable, "-m", "harness.session.forkserver", "--socket", str(address)]

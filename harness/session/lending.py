@@ -105,7 +105,7 @@ class Lending:
         folder.mkdir(mode=0o700)
         roles = {role for role, _ in self._fleet.specs.values()}
         clients = [module for role, module in PRELOAD.items() if role in roles]
-        return ForkServer.start(folder=folder, preload=[*AIRFLOW_MODULES, *clients])
+        return ForkServer.start(folder=folder, preload=[*AIRFLOW_MODULES, *clients], owner=self._record.id)
 
     def memory(self) -> dict[str, int]:
         """Return the resident bytes of each service's processes, and of the session as a whole under `session`."""

@@ -1,13 +1,15 @@
 """Ends what a dead daemon left: the processes and folders of one session, by its id and nothing else.
 
-It is a process of its own. It holds the reading end of a pipe whose other end only the daemon has; the kernel closes
-that when the daemon ends, however it ends. A daemon that stops in order has nothing left for it to find.
+It is a process of its own, there before the daemon is. It holds the reading end of a pipe whose other end only the
+daemon has; the kernel closes that when the daemon ends, however it ends. A daemon that stops in order has nothing left
+for it to find.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,6 +19,42 @@ from harness.session import records
 
 if TYPE_CHECKING:
     import psutil
+
+_MODULE = "harness.session.reaper"
+
+
+def watch(session: str) -> tuple[int, int]:
+    """Start a reaper of a session; it begins when the last process that has the pipe's writing end is gone.
+
+    Returns:
+        The reaper's process id, and the writing end, which no process inherits unless it is told to.
+    """
+    reading, writing = os.pipe()
+    try:
+        watcher = subprocess.Popen(
+            [sys.executable, "-m", _MODULE, session],
+            stdin=reading,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # who waits for the end of our output must not wait for it
+            env={**os.environ, records.SESSION_VARIABLE: session},
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
+    return watcher.pid, writing
+
+
+def watches(pid: int) -> bool:
+    """Tell whether a reaper lives."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def processes_of(session: str) -> list[psutil.Process]:
@@ -47,9 +85,11 @@ def reap(session: str, spare: Sequence[int] = (), within: float = 2.0) -> int:
     import psutil
 
     found = [process for process in processes_of(session) if process.pid not in spare]
+    reapers = [process for process in found if _is_reaper(process)]
     for process in found:
-        _send(process, signal.SIGTERM)
-    psutil.wait_procs(found, timeout=within)
+        # a reaper has nothing to put in order, and takes no other signal
+        _send(process, signal.SIGKILL if process in reapers else signal.SIGTERM)
+    psutil.wait_procs([process for process in found if process not in reapers], timeout=within)
     # children may have been born between the two looks
     rest = [process for process in processes_of(session) if process.pid not in spare]
     for process in rest:
@@ -58,6 +98,15 @@ def reap(session: str, spare: Sequence[int] = (), within: float = 2.0) -> int:
     _remove_containers(session)
     records.remove_remains(session)
     return len(found)
+
+
+def _is_reaper(process: psutil.Process) -> bool:
+    import psutil
+
+    try:
+        return _MODULE in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def _remove_containers(session: str) -> None:
