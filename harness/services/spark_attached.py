@@ -184,13 +184,13 @@ def require_jars(wanted: Sequence[str], present: Sequence[str]) -> None:
     Raises:
         ConfigError: it lacks one; a driver that runs already cannot take further ones for one job.
     """
-    _refuse_further([jar for jar in wanted if jar.rpartition("/")[2] not in present], present)
+    _refuse_further("the job", [jar for jar in wanted if jar.rpartition("/")[2] not in present], present)
 
 
-def _refuse_further(missing: Sequence[str], present: Sequence[str]) -> None:
+def _refuse_further(asking: str, missing: Sequence[str], present: Sequence[str]) -> None:
     if missing:
         raise ConfigError(
-            f"the resident Spark does not have {', '.join(missing)}",
+            f"{asking} asks for {', '.join(missing)}, which the resident Spark does not have",
             hint=f"it has {', '.join(name for name in present if name.startswith(_TELLING))}",
         )
 
@@ -314,7 +314,7 @@ def _require_packages(wanted: str, present: tuple[str, ...]) -> None:
         _, artifact, version = [*coordinate.split(":"), "", ""][:3]
         if f"{artifact}-{version}.jar" not in present:
             missing.append(coordinate)
-    _refuse_further(missing, present)
+    _refuse_further("spark.jars.packages", missing, present)
 
 
 def _set(session: SparkSession, key: str, value: str) -> None:

@@ -6,6 +6,7 @@ foreachBatch of one client would be called back in another's process.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -55,6 +56,7 @@ class Host:
         for key, value in self._order["conf"].items():
             builder = builder.config(key, value)
         self._session = builder.getOrCreate()
+        _remove_artifacts(Path(self._order["cwd"], str(self._session.artifactManager().artifactPath())))
         self._ready.set()
 
     def serve(self, listener: socket.socket) -> None:
@@ -182,6 +184,16 @@ class Client:
     def _cancel_jobs(self) -> None:
         self._session.interruptAll()
         self._context.cancelJobsWithTag(self._tag)
+
+
+def _remove_artifacts(folder: Path) -> None:
+    """Remove the folders that a session is given for added files below the working folder; adding one makes them anew.
+
+    Spark has no setting for where they are, and a JVM that is killed leaves them behind.
+    """
+    for place in (folder, folder.parent, folder.parent.parent):
+        with contextlib.suppress(OSError):  # not made yet, or another driver of the project has its own there
+            place.rmdir()
 
 
 def _answer(file: Any, work: Callable[[], Reply]) -> None:

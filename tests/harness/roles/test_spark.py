@@ -121,6 +121,12 @@ def test_killing_a_client_cancels_its_job_and_leaves_the_others_working(
     assert spark.range(7).count() == 7
 
 
+def test_spark_leaves_no_folder_in_the_project(services: dict[str, Any], program: Callable[..., Any]) -> None:
+    project = Path(services["spark"].endpoint.options["warehouse"]).parents[1]
+    output(program("views", ""))
+    assert {path.name for path in project.iterdir()} <= {*SPECS, "spark.json"}
+
+
 def test_a_script_that_stops_its_session_stops_only_its_own(spark: Any, program: Callable[..., Any]) -> None:
     assert output(program("stop", "")) == "5"
     assert spark.range(7).count() == 7
