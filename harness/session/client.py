@@ -189,7 +189,6 @@ def connect_or_launch(environment: Environment) -> tuple[records.SessionRecord, 
     Raises:
         ServiceError: it could not be started, or it speaks another version.
     """
-    reaper.sweep()
     key = records.session_key(environment)
     lock = FileLock(records.runtime_dir() / f"{key}.lock")
     try:
@@ -200,6 +199,8 @@ def connect_or_launch(environment: Environment) -> tuple[records.SessionRecord, 
                     return record, Channel.connect(record.socket)
                 except ChannelClosed:
                     _wait_for_end(record, within=15.0)
+            # after the look for a living one: what is dead by then is found here
+            reaper.sweep()
             record = launch(environment, key)
             with _undone_by_interruption(record):
                 return record, Channel.connect(record.socket)
@@ -283,13 +284,14 @@ def checked(message: Message) -> Message:
 
 
 def _wait_for_end(record: records.SessionRecord, within: float) -> None:
-    """Wait until a daemon that is ending is gone; after `within` seconds end it."""
+    """Wait until a daemon that is ending is gone, `within` seconds at most, and end what it leaves.
+
+    After an end in order there is nothing to find. One that was killed may have been alive when we looked for the dead.
+    """
     until = time.monotonic() + within
-    while record.alive():
-        if time.monotonic() > until:
-            reaper.reap(record.id)
-            return
+    while record.alive() and time.monotonic() < until:
         time.sleep(0.05)
+    reaper.reap(record.id)
 
 
 def _release(channel: Channel) -> bool:
@@ -346,4 +348,3 @@ def stop(record: records.SessionRecord, within: float = 20.0) -> None:
     with contextlib.suppress(ServiceError):
         request(record, "stop")
     _wait_for_end(record, within)
-    reaper.reap(record.id)
