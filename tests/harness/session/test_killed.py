@@ -15,10 +15,10 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.engines.container.base import SESSION_LABEL
 from harness.engines.container.docker_engine import connect
 from harness.engines.images import holds, recipe_for
 from harness.errors import ServiceError
+from tests.containers.test_remains import things_of
 from tests.harness.session.test_interrupts import SLEEPER
 from tests.patience import eventually
 
@@ -95,9 +95,5 @@ def remains(project: Path, docker_client: Any, sessions: set[str]) -> list[str]:
     found = [str(path) for path in (*owned, *(project / "tmp").iterdir())]
     found += [" ".join(process.info["cmdline"] or ()) for process in processes_of(project / "runtime")]
     for session in sessions if docker_client else ():
-        mine = {"label": f"{SESSION_LABEL}={session}"}
-        found += [one.name for one in docker_client.containers.list(all=True, filters=mine, ignore_removed=True)]
-        found += [
-            one.name for kind in (docker_client.networks, docker_client.volumes) for one in kind.list(filters=mine)
-        ]
+        found += [thing.name for thing in things_of(docker_client, session)]
     return found
