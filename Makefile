@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint bench compatibility traps docs screenshots build constraints clean
+.PHONY: help setup demo test test-fast lint bench dtap compatibility traps docs screenshots build constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ lint: setup ## style, types, import direction, rules of the repository
 
 bench: setup ## measure the budgets side by side, and write docs/performance.md
 	@$(BIN)/python -m tests.bench
+
+dtap: setup ## enter test, then acceptance, by the gate: all runs, all proofs; hours at first, then only what has changed
+	@$(BIN)/harness gate --to test
+	@$(BIN)/harness gate --to acc
 
 docs: setup ## write the pages that are made from the code: docs/pipelines.md, docs/rules.md
 	@$(BIN)/python scripts/pipelines_page.py

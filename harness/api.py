@@ -92,12 +92,12 @@ class Session(client.Session):
         self,
         environment: Environment,
         *,
-        dags: Path | None = None,
+        dags: Path | str | None = None,
         keep: float | None = None,
         on_event: Callable[[ServiceEvent], None] | None = None,
     ) -> None:
         super().__init__(environment, keep=keep, on_event=on_event, fork_server=True)
-        self.dags = (dags or environment.project / "dags").resolve()
+        self.dags = Path(dags or environment.project / "dags").resolve()
 
     def run(
         self,

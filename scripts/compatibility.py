@@ -10,9 +10,11 @@ import argparse
 import importlib.util
 import itertools
 import json
+import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import tomllib
 from collections import Counter
@@ -37,8 +39,9 @@ from airflow.example_dags.plugins.custom_partition_timetable import *
 from airflow.example_dags.plugins.decreasing_priority_weight_strategy import *
 from airflow.example_dags.plugins.workday import *
 """
-#: how often dag.test() is asked again where a DAG draws lots
-DRAWS = 12
+
+#: what Airflow's own defaults hold, and an example uses
+CONNECTIONS = {"fs_default": {"conn_type": "fs", "extra": {"path": "/"}}}
 
 #: what stands in a case that dag.test() has not been asked about yet
 PENDING = "not asked yet"
@@ -66,9 +69,9 @@ class Case:
     trouble: str = ""
     their_seconds: float = 0.0
 
-    @property
-    def same(self) -> bool:
-        return self.ours is not None and self.ours == self.theirs
+    def same(self, lots: Sequence[str] = ()) -> bool:
+        """Say whether both sides left the same states; where `lots` are drawn, in as many tasks (see `settled`)."""
+        return None not in (self.ours, self.theirs) and settled(self.ours, lots) == settled(self.theirs, lots)
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,28 @@ class Notes:
 
     errors: Mapping[str, str]
     excluded: Mapping[str, str]
-    random: Mapping[str, str]
+    lots: Mapping[str, Sequence[str]]
     documented: Mapping[str, Mapping[str, Any]]
     discussed: Sequence[Mapping[str, str]]
 
     @classmethod
     def read(cls) -> Notes:
         return cls(**tomllib.loads(NOTES.read_text(encoding="utf-8")))
+
+
+def settled(states: States | None, lots: Sequence[str]) -> tuple[States, list[Counter[tuple[str | None, ...]]]]:
+    """Return the states without what chance decides.
+
+    Args:
+        lots: for each lot the stems of the tasks that it decides about: with `branch_ follow_`, branch_a and follow_a
+            stand and fall together, and as many pairs as there are must end in each way.
+    """
+    rest = dict(states or {})
+    counted = []
+    for stems in map(str.split, lots):
+        ends = {name.removeprefix(stem) for stem in stems for name in rest if name.startswith(stem)}
+        counted.append(Counter(tuple(rest.pop(stem + end, None) for stem in stems) for end in ends))
+    return rest, counted
 
 
 def airflow_root() -> Path:
@@ -170,7 +188,9 @@ def _run_ours(dag_ids: Sequence[str], examples: Examples, folder: Path) -> None:
     from harness import Environment, Session
 
     dags = examples.copy(folder / "dags", dag_ids)
-    (folder / "examples.yaml").write_text("stage: dev\nservices: {}\n")
+    (folder / "examples.yaml").write_text(
+        json.dumps({"stage": "dev", "services": {}, "airflow": {"connections": CONNECTIONS}})
+    )
     environment = Environment.load("examples", folder=folder, project=folder)
     with Session(environment, dags=dags) as session:
         for number, dag_id in enumerate(dag_ids, 1):
@@ -189,17 +209,17 @@ def _run_theirs(cases: Sequence[Case], examples: Examples, notes: Notes, folder:
 
     modules = tuple(name for name in AIRFLOW_MODULES if name.startswith("airflow"))
     left = {case.dag_id: case for case in cases}
-    draws: Counter[str] = Counter()
 
     def heard(event: dict[str, Any]) -> None:
-        case = left[event["dag_id"]]
+        case = left.pop(event["dag_id"])
         case.theirs, case.trouble, case.their_seconds = event["states"], event["trouble"], event["seconds"]
-        draws[case.dag_id] += 1
-        if case.same or case.dag_id not in notes.random or draws[case.dag_id] >= DRAWS:
-            _save(left.pop(case.dag_id))
-        _say(f"dag.test() {case.dag_id}: {'same' if case.same else 'DIFFERENT'}, {case.their_seconds:.1f} s")
+        _save(case)
+        word = "same" if case.same(notes.lots.get(case.dag_id, ())) else "DIFFERENT"
+        _say(f"dag.test() {case.dag_id}: {word}, {case.their_seconds:.1f} s")
 
-    with ForkServer.start(folder=folder / "fork", preload=modules, environ={"PYTHONPATH": str(ROOT)}) as server:
+    connections = {f"AIRFLOW_CONN_{name.upper()}": json.dumps(one) for name, one in CONNECTIONS.items()}
+    environ = {"PYTHONPATH": str(ROOT), **connections}
+    with ForkServer.start(folder=folder / "fork", preload=modules, environ=environ) as server:
         for batch in itertools.count():
             if not left:
                 return
@@ -209,9 +229,9 @@ def _run_theirs(cases: Sequence[Case], examples: Examples, notes: Notes, folder:
                 "dags": [(dag_id, str(examples.copy(place, [dag_id]))) for dag_id, place in some],
             }
             options = Options(cwd=str(folder), sys_path=[str(ROOT)], output=str(folder / "output.log"))
-            before = draws.total()
+            before = len(left)
             outcome = server.client().run("scripts.compatibility:reference", payload, heard, options=options)
-            if draws.total() == before:
+            if len(left) == before:
                 raise SystemExit(f"compatibility: dag.test() cannot be called: {outcome.describe()}")
 
 
@@ -234,36 +254,34 @@ def _ours(case: Case, session: Any) -> None:
 
 
 def reference(payload: dict[str, Any], emit: Any) -> None:
-    """Run DAGs with Airflow's own `dag.test()`, each on a metadata database of its own, until one of them hangs."""
-    import signal
+    """Run DAGs with Airflow's own `dag.test()`, each on a metadata database of its own, until one of them hangs.
 
+    A thread watches the time, since SIGALRM is not ours: Airflow sets it for the time limits of tasks.
+    """
     from harness._compat.plugins import use_plugins
 
-    def give_up(*_: object) -> None:
-        raise Late(f"did not end in {PATIENCE:.0f} s")
-
     use_plugins(Path(payload["project"]))
-    signal.signal(signal.SIGALRM, give_up)
     for dag_id, folder in payload["dags"]:
         said: dict[str, Any] = {"dag_id": dag_id, "states": None, "trouble": ""}
         started = time.monotonic()
-        signal.alarm(int(PATIENCE))
+        watch = threading.Timer(PATIENCE, _give_up, (emit, said))
+        watch.start()
         try:
             said["states"] = _tested(dag_id, Path(folder))
-        except (Late, Exception) as error:  # noqa: BLE001 - whatever ends it stands in the table
-            said["trouble"] = str(error) if isinstance(error, Late) else f"{type(error).__name__}: {error}"
-        signal.alarm(0)
+        except Exception as error:  # noqa: BLE001 - whatever ends it stands in the table
+            said["trouble"] = f"{type(error).__name__}: {error}"
+        watch.cancel()
         emit({**said, "seconds": round(time.monotonic() - started, 1)})
         if said["trouble"]:
             return
 
 
-class Late(BaseException):
-    """It takes too long; not an Exception, so that no task swallows it."""
+def _give_up(emit: Any, said: dict[str, Any]) -> None:
+    emit({**said, "trouble": f"did not end in {PATIENCE:.0f} s", "seconds": PATIENCE})
+    os._exit(1)
 
 
 def _tested(dag_id: str, folder: Path) -> States:
-    import os
     from datetime import datetime
 
     from harness._compat import metadata
@@ -342,7 +360,7 @@ def _discussed(notes: Notes) -> Iterator[str]:
 
 
 def _runs(cases: Sequence[Case], notes: Notes) -> Iterator[str]:
-    same = sum(case.same for case in cases)
+    same = sum(case.same(notes.lots.get(case.dag_id, ())) for case in cases)
     yield "\n## What `harness run` makes of them\n"
     yield (
         f"Each DAG is run as a manual run of {DATE} by the harness and by `dag.test()`, each on a metadata\n"
@@ -360,13 +378,13 @@ def _runs(cases: Sequence[Case], notes: Notes) -> Iterator[str]:
 
 
 def _word(case: Case, notes: Notes) -> str:
-    drawn = f" ({notes.random[case.dag_id]})" if case.dag_id in notes.random else ""
-    if case.same:
-        return f"same{drawn}"
+    lots = notes.lots.get(case.dag_id, ())
+    if case.same(lots):
+        return "same, but for which branch was drawn" if lots else "same"
     said = notes.documented.get(case.dag_id)
     if said is None:
         return "**different**"
-    right = case.ours == dict(said["states"])
+    right = case.ours == said.get("states")
     return f"as documented: {said['reason']}" if right else "**not as documented**"
 
 

@@ -6,6 +6,7 @@ context, when it is ours, is the only state there is.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -29,6 +30,9 @@ from pyspark.sql.types import NumpyArrayConverter, NumpyScalarConverter
 
 from harness.engines.embedded.spark_wire import HostAddress, Line
 from harness.errors import ConfigError
+
+# at INFO, which Airflow sets for all loggers, it tells of every connection that ends
+logging.getLogger("py4j.clientserver").setLevel(logging.WARNING)
 
 #: what pyspark.java_gateway.launch_gateway imports into a gateway's view
 _IMPORTS = (

@@ -13,6 +13,7 @@ from harness.environment.spec import Property
 from harness.errors import ConfigError
 from harness.models.proof import ProofResult
 from harness.proofs import PROPERTIES, prove, registry, replay
+from harness.session import reaper
 from harness.session.client import Namespace
 
 PROJECT = Path(__file__).parent / "project"
@@ -114,11 +115,20 @@ def databases(namespace: Namespace) -> list[str]:
     ]
 
 
-def test_a_proof_out_of_time_is_undecided(session: Session) -> None:
-    report = prove(session, ["keeps"], ["order"], deadline=0.01)
+@pytest.mark.parametrize("seconds", [0.01, 2.0], ids=["before it begins", "behind a proxy"])
+def test_a_proof_out_of_time_is_undecided_and_leaves_nothing(session: Session, seconds: float) -> None:
+    with session.namespace() as used:
+        before = databases(used), workers(session)
+        report = prove(session, ["keeps"], ["atomic"], deadline=seconds)
 
-    assert report.dags[0].proof("order").outcome == "undecided"
-    assert report.verdict == "fail"
+        assert report.dags[0].proof("atomic").outcome == "undecided"
+        assert report.verdict == "fail"
+        assert (databases(used), workers(session)) == before
+
+
+def workers(session: Session) -> list[int]:
+    """Return the session's processes that are no service's: its daemon, its fork server and what that has forked."""
+    return sorted(one.pid for one in reaper.processes_of(session.id) if one.name() != "postgres")
 
 
 def test_an_unknown_property_is_named_with_its_neighbours() -> None:

@@ -11,18 +11,36 @@ from scripts.compatibility import Case, Examples, Notes
 NOTES = Notes(
     errors={"one.py DAG012": "it is"},
     excluded={"asks_the_web": "needs the web"},
-    random={"draws": "a branch is drawn"},
-    documented={"waits": {"states": {"wait": "failed"}, "reason": "Sensors, Timeouts"}},
+    lots={"draws": ["branch_ follow_"]},
+    documented={
+        "waits": {"states": {"wait": "failed"}, "reason": "Sensors, Timeouts"},
+        "asks": {"reason": "Params"},
+    },
     discussed=[],
 )
 GOOD = Case("good", ours={"load": "success"}, theirs={"load": "success"}, verdict="pass")
+
+
+def drawn(branch: str) -> dict[str, str | None]:
+    """Return the states after one of two branches was drawn, and what follows it."""
+    ends = {end: "success" if end == branch else "skipped" for end in "ab"}
+    return {"join": "success"} | {
+        f"{stem}_{end}": state for end, state in ends.items() for stem in ("branch", "follow")
+    }
 
 
 @pytest.mark.parametrize(
     ("case", "words"),
     [
         (GOOD, "same"),
-        (Case("draws", ours={"a": "skipped"}, theirs={"a": "skipped"}), "same (a branch is drawn)"),
+        (Case("draws", ours=drawn("a"), theirs=drawn("b")), "same, but for which branch was drawn"),
+        (Case("draws", ours=drawn("a"), theirs={**drawn("b"), "join": "failed"}), "**different**"),
+        (Case("draws", ours=drawn("a"), theirs={**drawn("a"), "follow_b": "success"}), "**different**"),
+        (
+            Case("draws", ours=drawn("a"), theirs={**drawn("b"), "follow_a": "success", "follow_b": None}),
+            "**different**",
+        ),
+        (Case("asks", trouble="no value"), "as documented: Params"),
         (Case("waits", ours={"wait": "failed"}, trouble="did not end"), "as documented: Sensors, Timeouts"),
         (Case("waits", ours={"wait": "success"}, trouble="did not end"), "**not as documented**"),
         (Case("other", ours={"a": "failed"}, theirs={"a": "success"}), "**different**"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,9 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from harness.session import records
+from harness.session import reaper, records
+from tests.patience import eventually
+
+PROOFS = Path(__file__).parents[1] / "proofs" / "project"
 
 SLEEPER = """
 import time
@@ -48,6 +53,7 @@ computes()
 """
 
 BOTH = pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 def interrupt_run(project: Path, dag: str, source: str, said: str, signum: signal.Signals) -> tuple[int, str]:
@@ -79,7 +85,7 @@ def await_log(project: Path, said: str, run: subprocess.Popen[bytes]) -> str:
 @BOTH
 def test_a_signal_during_a_run_leaves_nothing(project: Path, gone: Callable[..., bool], signum: signal.Signals) -> None:
     code, session = interrupt_run(project, "sleeps", SLEEPER, "asleep", signum)
-    assert code == {signal.SIGINT: 130, signal.SIGTERM: 143}[signum]
+    assert code == EXIT_CODES[signum]
     assert gone(session)
 
 
@@ -90,5 +96,37 @@ def test_a_signal_during_a_spark_job_leaves_nothing(
 ) -> None:
     (project / "environments" / "dev.yaml").write_text("stage: dev\nservices:\n  spark: {}\n")
     code, session = interrupt_run(project, "computes", SPARK_JOB, "computing", signum)
-    assert code == {signal.SIGINT: 130, signal.SIGTERM: 143}[signum]
+    assert code == EXIT_CODES[signum]
     assert gone(session)
+
+
+@pytest.mark.slow
+@BOTH
+def test_a_signal_during_a_proof_leaves_nothing(
+    tmp_path: Path, gone: Callable[..., bool], signum: signal.Signals
+) -> None:
+    project = shutil.copytree(PROOFS, tmp_path / "proved", ignore=shutil.ignore_patterns(".harness"))
+    proof = subprocess.Popen(
+        [sys.executable, "-m", "harness", "prove", "keeps", "--property", "atomic"],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert eventually(lambda: any(has_proxy(record.id) for record in records.records()), within=120)
+    (record,) = records.records()
+    proof.send_signal(signum)
+    assert proof.wait(timeout=60) == EXIT_CODES[signum]
+    assert gone(record.id)
+
+
+def has_proxy(session: str) -> bool:
+    """Tell whether a fork of the session's fork server listens on a TCP port, as the proxy of a run's faults does."""
+    return any(map(listens, reaper.processes_of(session)))
+
+
+def listens(process: psutil.Process) -> bool:
+    try:
+        forked = "harness.session.forkserver" in process.cmdline()
+        return forked and any(line.status == psutil.CONN_LISTEN for line in process.net_connections("tcp"))
+    except psutil.Error:  # it ended meanwhile
+        return False
