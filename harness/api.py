@@ -47,6 +47,7 @@ class RunOptions(TypedDict, total=False):
         inputs: dates whose inputs are put in place first; by default those of the runs.
         data: how much data seeds make, and from which seed; by default what the environment says.
         seed: put the inputs of those dates in place first, where the environment declares a seed; by default true.
+        single_try: tasks that are tried once, whatever their retries.
         snapshot: compare the stores before and after each run; by default true.
         together: submit all dates at once, under max_active_runs, instead of one after the other.
         deadline: seconds for all of it, kept by another process; by default 600.
@@ -69,6 +70,7 @@ class RunOptions(TypedDict, total=False):
     inputs: tuple[Dates, ...] | None
     data: DataSpec
     seed: bool
+    single_try: tuple[str, ...]
     snapshot: bool
     together: bool
     deadline: float | None

@@ -183,7 +183,9 @@ async def slashed(request: Request) -> RedirectResponse:
 
 
 def _address(request: Request, path: str) -> str:
-    return str(request.url.replace(path=f"{request.scope['root_path']}{path}", query=""))
+    """Return an address of this server itself; `Host` may name the proxy of a run, which later runs do not have."""
+    host, port = request.scope["server"]
+    return str(request.url.replace(hostname=host, port=port, path=f"{request.scope['root_path']}{path}", query=""))
 
 
 app = Starlette(

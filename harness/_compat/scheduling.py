@@ -6,7 +6,7 @@ are private methods of a class that wants to own the process; here they run on a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from airflow.timetables.base import DataInterval
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
-from sqlalchemy import String, cast, literal, select, union_all
+from sqlalchemy import String, cast, literal, select, union_all, update
 
 __all__ = [
     "ParamValidationError",
@@ -255,6 +255,16 @@ def run_only(dag_id: str, run_id: str, task_id: str) -> None:
         ):
             if ti.task_id != task_id:
                 ti.state = TaskInstanceState.SUCCESS
+
+
+def without_retries(dag_id: str, run_id: str, tasks: Collection[str]) -> None:
+    """Let the first try of these tasks be the last one; what is cleared later has its retries again."""
+    with create_session() as session:
+        session.execute(
+            update(TaskInstance)
+            .where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id, TaskInstance.task_id.in_(tasks))
+            .values(max_tries=0)
+        )
 
 
 def clear_failed(dag: Any) -> list[tuple[str, str]]:

@@ -208,6 +208,9 @@ class DagSpec(Frozen):
 
     seed: Target | None = Field(default=None, description="module:function(services, dates, data)")
     dates: DateRange | None = Field(default=None, description="what a run or proof uses when no date is given")
+    conf: dict[str, Any] | None = Field(
+        default=None, description="what `dag_run.conf` holds when none is given; `{{ ds }}` is the run's logical date"
+    )
     outputs: dict[str, list[str]] = Field(default_factory=dict, description="what is published; default: all changes")
     staging: dict[str, list[str]] = Field(default_factory=dict, description="never compared")
     volatile: dict[str, dict[str, dict[str, Reason]]] = Field(

@@ -114,11 +114,13 @@ class Claim(Frozen):
         scenario: what is done.
         must: what must hold then.
         because: what it would mean if it did not, for the reason of a refutation.
+        shorter: steps that should refute it as well, and cost more to begin with; tried once it is refuted.
     """
 
     scenario: Scenario
     must: tuple[Must, ...]
     because: str
+    shorter: Scenario = ()
 
 
 class ProofResult(Frozen):

@@ -31,10 +31,12 @@ def claims(lab: Lab) -> Iterator[Claim]:
     for fault in _faults(lab, writes):
         whole = _whole(before, second, fault.task) if fault.moment == "at_write" and fault.task in several else None
         yield from _new_date(before, after, second, fault, whole)
+        # goes on where the repair has ended, which was just shown to be as good as a date that never failed
         yield Claim(
-            scenario=(*after, disturbed(second, fault)),
+            scenario=(*before, disturbed(second, fault, inputs=(second,)), repaired(second), disturbed(second, fault)),
             must=(Equals(references=(after,)),),
             because="a failure while a date is run again damages what was there",
+            shorter=(*after, disturbed(second, fault)),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError
@@ -137,7 +137,18 @@ def _scenarios(number: int) -> str:
     return "scenario" if number == 1 else "scenarios"
 
 
+def _shortened(lab: Lab, claim: Claim, differences: list[str]) -> tuple[Claim, list[str]]:
+    """Return the claim over its shorter scenario with what differs there, when that refutes it too."""
+    if claim.shorter:
+        shorter = claim.model_copy(update={"scenario": claim.shorter, "shorter": ()})
+        with suppress(NeverFired, Unfit, Expired):
+            if found := judge(lab, shorter):
+                return shorter, found
+    return claim, differences
+
+
 def _refuted(lab: Lab, one: Proof, claim: Claim, differences: list[str], checked: int) -> ProofResult:
+    claim, differences = _shortened(lab, claim, differences)
     return ProofResult(
         property=one.id,
         outcome="refuted",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.environment import Environment
 from harness.environment.spec import DagSpec
 from harness.errors import RunError, ServiceError
+from harness.models.fault import Fault
 from harness.models.proof import Scenario, Step
 from harness.models.run import RunReport
 from harness.proofs.registry import Undecidable
@@ -206,6 +207,8 @@ class Lab:
             "seed": bool(step.inputs) or not trial.done,
             "data": self._data(step),
             "together": step.together,
+            # a second try would strike the same way
+            "single_try": tuple(sorted({_struck(fault) for fault in step.faults} - {""})),
             "snapshot": False,
             "deadline": self.patience(step),
             "compression": COMPRESSION,
@@ -250,6 +253,13 @@ class _Trial:
         """Return the last report of the step's dates when nothing in it failed: there is nothing to run again."""
         report = self.reports.get(step.dates)
         return report if report is not None and report.passed else None
+
+
+def _struck(fault: Fault) -> str:
+    """Return the task that a fault strikes on every try; nothing for any other fault."""
+    if fault.type not in ("task", "outage") or fault.attempt is not None:
+        return ""
+    return (fault.task if fault.type == "task" else fault.during).partition("[")[0]
 
 
 def _shifts(step: Step) -> Iterator[float]:

@@ -157,15 +157,20 @@ class Controller:
 
     def _create(self, scheduled: Any, plan: Any) -> tuple[str, str]:
         from harness._compat import scheduling
+        from harness.runner.dates import with_date
 
+        conf = self._request.conf
+        if conf is None:
+            conf = with_date(self._request.spec(scheduled.dag_id).conf, plan.logical_date)
         try:
-            run_id = scheduling.create_run(scheduled, plan, self._request.conf)
+            run_id = scheduling.create_run(scheduled, plan, conf)
         except scheduling.ParamValidationError as error:
             first = str(error).splitlines()[0]
             raise ConfigError(
                 f"{scheduled.dag_id} does not take this conf: {first}", hint="see the DAG's params"
             ) from error
         scheduling.start_at_once(scheduled.dag_id, run_id)
+        scheduling.without_retries(scheduled.dag_id, run_id, self._request.single_try)
         if self._request.task is not None:
             scheduling.run_only(self._request.dag_id, run_id, self._request.task)
         return self._request.dag_id, run_id

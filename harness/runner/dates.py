@@ -6,6 +6,7 @@ day may have 23 or 25 hours, and a timetable may skip days: so each run is asked
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -50,6 +51,15 @@ def plan(dag: Any, dates: Dates, declared: DateRange | None, now: datetime | Non
             hint="Airflow does not run dates of the future; choose an earlier one",
         )
     return made
+
+
+def with_date(conf: dict[str, Any] | None, logical: datetime | None) -> dict[str, Any] | None:
+    """Return a declared `conf` for a run: `{{ ds }}` in its texts becomes the logical date (UTC)."""
+    if conf is None or logical is None:
+        return conf
+    ds = logical.astimezone(UTC).date().isoformat()
+    filled: dict[str, Any] = json.loads(json.dumps(conf).replace("{{ ds }}", ds))
+    return filled
 
 
 def _chosen(dag: Any, dates: Dates, declared: DateRange | None, now: datetime) -> list[Plan]:

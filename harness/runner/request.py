@@ -49,7 +49,7 @@ class RunRequest(Frozen):
         services: the services by name.
         data: how much data seeds make.
         dates: which runs.
-        conf: what the runs are given.
+        conf: what the runs are given; None: what the environment declares.
         together: submit all runs at once, under max_active_runs, instead of one after the other.
         deadline: seconds for everything; None only where a debugger is in use.
         parallelism: how many tasks run at once.
@@ -58,6 +58,7 @@ class RunRequest(Frozen):
         resume: folder of an earlier run; its failed tasks and all after them are run again.
         clear: with `resume`: run this task and all after it again, whatever their state, instead of the failed ones.
         inputs: dates whose inputs are put in place first; None: those of the runs.
+        single_try: tasks that are tried once, whatever their retries.
         snapshot: compare the stores before and after each run.
         debugger: post-mortem and breakpoints on the caller's terminal.
         sys_path: put in front of the import path.
@@ -86,6 +87,7 @@ class RunRequest(Frozen):
     resume: Path | None = None
     clear: str | None = None
     inputs: tuple[Dates, ...] | None = None
+    single_try: tuple[str, ...] = ()
     snapshot: bool = True
     debugger: bool = False
     sys_path: tuple[str, ...] = ()

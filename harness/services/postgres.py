@@ -123,6 +123,15 @@ class Postgres(Service[PostgresSpec]):
             "PGDATABASE": first,
         }
 
+    def dsn(self, database: str) -> str:
+        """Return libpq's connection string, for a connection of one's own; the password is in it."""
+        from psycopg.conninfo import make_conninfo
+
+        at = self.endpoint
+        return make_conninfo(
+            host=at.host, port=at.port, user=at.user, password=at.password, dbname=self.physical(database)
+        )
+
     def jdbc_url(self, database: str) -> str:
         """Return what Spark's JDBC source takes as `url`; user and password are options of their own."""
         return f"jdbc:postgresql://{self.endpoint.address}/{self.physical(database)}"

@@ -7,7 +7,6 @@ import psycopg
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from psycopg.conninfo import make_conninfo
 
 from environments.seeds.orders_medallion import as_file
 from environments.sources.orders import OrderSource
@@ -35,9 +34,7 @@ def send(kafka):
 
 @pytest.fixture
 def dsn(postgres):
-    at = postgres.endpoint
-    database = postgres.physical("warehouse")
-    return make_conninfo(host=at.host, port=at.port, user=at.user, password=at.password, dbname=database)
+    return postgres.dsn("warehouse")
 
 
 @pytest.fixture

@@ -57,6 +57,13 @@ def test_dag_without_schedule_runs_at_midnight_by_hand(run_dag):
     assert (value["ds"], value["conf"], value["params"]) == ("2026-01-02", {"limit": 3}, {"limit": 3})
 
 
+@pytest.mark.parametrize(("given", "held"), [(None, {"limit": 5, "since": "2026-01-02"}), ({"limit": 3}, {"limit": 3})])
+def test_declared_conf_is_used_when_none_is_given_with_the_date_of_the_run(run_dag, given, held):
+    declared = {"by_hand": {"conf": {"limit": 5, "since": "{{ ds }}"}}}
+    (value,) = noted(run_dag("by_hand", conf=given, dags=declared))
+    assert value["conf"] == held
+
+
 def test_manual_run_without_a_logical_date(run_dag):
     report = run_dag("by_hand", dates=Dates(date="none"))
     (value,) = noted(report)

@@ -50,6 +50,12 @@ def test_failure_names_the_task_its_try_and_what_its_error_says(run_dag):
     )
 
 
+def test_a_task_that_may_be_tried_once_has_its_retries_when_it_is_run_again(run_dag, tmp_path):
+    first = run_dag("exhausted", single_try=("load",))
+    again = run_dag("exhausted", folder=tmp_path / "again", resume=tmp_path / "run")
+    assert [len(report.runs[0].task("load").tries) for report in (first, again)] == [1, 3]
+
+
 def test_failure_after_retries_counts_them(run_dag):
     report = run_dag("exhausted")
     assert report.reasons == ("load failed on try 2 of 2: RuntimeError: the store says no",)

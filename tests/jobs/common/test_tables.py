@@ -4,7 +4,6 @@ from datetime import date
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from jobs.common.tables import Table, replace_rows
 
@@ -21,12 +20,9 @@ DAY_1, DAY_2 = date(2026, 1, 1), date(2026, 1, 2)
 @pytest.fixture
 def replace(postgres):
     """Replaces a day of shop 1, and returns what the whole table holds then."""
-    at = postgres.endpoint
-    database = postgres.physical("warehouse")
-    dsn = make_conninfo(host=at.host, port=at.port, user=at.user, password=at.password, dbname=database)
 
     def run(day, *rows):
-        assert replace_rows(dsn, PRICES, {"shop": 1, "day": day}, rows) == len(rows)
+        assert replace_rows(postgres.dsn("warehouse"), PRICES, {"shop": 1, "day": day}, rows) == len(rows)
 
     return run
 
