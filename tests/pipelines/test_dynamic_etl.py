@@ -188,3 +188,9 @@ def outcome(holds, claim):
 
 def test_amounts_are_read_exactly():
     assert sum(amount for _, amount in curated(FEEDS[A].messages(DAY_1, "dev")).values()) == Decimal("7186.96")
+
+
+@pytest.mark.proofs
+@pytest.mark.stages("dev")
+def test_a_day_can_be_run_again(prove_dag):
+    prove_dag("dynamic_etl_pipeline_financial_transactions_source_a", "rerun")

@@ -95,3 +95,9 @@ def test_days_out_of_order_end_in_the_same_topics(run_dag, source, must_hold):
 def line_of(message: Any) -> Line:
     day, _, number = dict(message.headers)[LINE_HEADER].decode().partition("/")
     return date.fromisoformat(day), int(number)
+
+
+@pytest.mark.proofs
+@pytest.mark.stages("dev")
+def test_a_run_can_be_made_again_and_interrupted_and_no_task_fails_unseen(prove_dag):
+    prove_dag("event_relay", "rerun", "masked", "atomic")

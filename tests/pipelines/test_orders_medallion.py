@@ -159,3 +159,9 @@ def test_a_day_without_orders_passes_and_leaves_empty_tables(run_dag, stores):
 
 def orders_waiting(stores: Stores) -> int:
     return sum(row["reason"] == "no_rate" for row in stores.table(stores.layout.quarantine, "reason"))
+
+
+@pytest.mark.proofs
+@pytest.mark.stages("dev")
+def test_no_task_of_it_can_fail_unseen(prove_dag):
+    prove_dag("orders_medallion", "masked")

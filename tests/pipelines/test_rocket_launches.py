@@ -248,3 +248,9 @@ def test_a_mail_server_that_is_busy_is_asked_again_and_gets_one_mail(run_dag, sm
     must_pass(report)
     assert [one.state for one in report.runs[0].task("notify").tries] == ["failed", "success"]
     must_tell(DAY_1)
+
+
+@pytest.mark.proofs
+@pytest.mark.stages("dev")
+def test_a_day_can_be_run_again_and_no_task_fails_unseen(prove_dag):
+    prove_dag("rocket_launches", "rerun", "masked")

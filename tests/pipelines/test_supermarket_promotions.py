@@ -248,8 +248,18 @@ def test_metrics_are_made_by_hand_for_the_supermarket_that_is_asked_for(run_dag,
 
 @pytest.mark.stages("dev")
 @pytest.mark.parametrize(
-    "conf", [None, {"supermarket_id": 1, "day": "2026-01-01"}, {"supermarket": 5, "day": "2026-01-01"}]
+    "conf", [{}, {"supermarket_id": 1, "day": "2026-01-01"}, {"supermarket": 5, "day": "2026-01-01"}]
 )
 def test_metrics_of_nothing_in_particular_are_refused(run_dag, conf):
     with pytest.raises(ConfigError, match="supermarket"):
         run_dag("create_metrics", date=str(DAY_1), conf=conf)
+
+
+@pytest.mark.proofs
+@pytest.mark.stages("dev")
+@pytest.mark.parametrize(
+    ("dag_id", "properties"),
+    [("ingest_supermarket_data", ["rerun"]), ("create_metrics", ["rerun", "masked", "atomic"])],
+)
+def test_a_day_can_be_run_again(prove_dag, dag_id, properties):
+    prove_dag(dag_id, *properties)

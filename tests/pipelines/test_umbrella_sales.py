@@ -208,3 +208,9 @@ def test_a_deployment_after_latest_only_alone_would_not_wait_for_the_training(tr
 
     with pytest.raises(AssertionError):
         trained_before_deployed(folder)
+
+
+@pytest.mark.proofs
+@pytest.mark.stages("dev")
+def test_a_day_can_be_run_again_and_no_task_fails_unseen(prove_dag):
+    prove_dag("umbrella_sales", "rerun", "masked")

@@ -79,3 +79,9 @@ def test_a_day_whose_yesterday_is_missing_fails_at_once_and_writes_nothing(run_d
     (only_try,) = report.runs[0].task("cumulate").tries
     assert "there is no state of 2026-01-02" in only_try.error
     assert "Contents" not in s3.client.list_objects_v2(Bucket=s3.physical("lake"))
+
+
+@pytest.mark.proofs
+@pytest.mark.stages("dev")
+def test_a_day_can_be_run_again_and_no_task_fails_unseen(prove_dag):
+    prove_dag("users_cumulated", "rerun", "masked")

@@ -225,3 +225,9 @@ def test_the_graph_publishes_only_what_was_audited(dags_folder):
 def test_a_graph_that_publishes_more_is_refused(mistakes, trap_version):
     with pytest.raises(AssertionError):
         publishes_only_what_was_audited(trap_version(FILE, mistakes))
+
+
+@pytest.mark.proofs
+@pytest.mark.stages("dev")
+def test_a_day_can_be_run_again(prove_dag):
+    prove_dag("wap_events", "rerun")
