@@ -12,7 +12,7 @@ from harness._compat.dagbag import load_dag_bag
 
 pytestmark = pytest.mark.slow
 
-FOLDER = Path(__file__).parents[3] / "dags" / "cumulative"
+FOLDER = Path(__file__).parents[2] / "dags" / "cumulative"
 DAY_1, DAY_3 = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC)
 
 
