@@ -69,10 +69,6 @@ class Case:
     trouble: str = ""
     their_seconds: float = 0.0
 
-    def same(self, lots: Sequence[str] = ()) -> bool:
-        """Say whether both sides left the same states; where `lots` are drawn, in as many tasks (see `settled`)."""
-        return None not in (self.ours, self.theirs) and settled(self.ours, lots) == settled(self.theirs, lots)
-
 
 @dataclass(frozen=True)
 class Notes:
@@ -87,6 +83,11 @@ class Notes:
     @classmethod
     def read(cls) -> Notes:
         return cls(**tomllib.loads(NOTES.read_text(encoding="utf-8")))
+
+    def same(self, case: Case) -> bool:
+        """Say whether both sides left the same states, but for what the DAG's lots decide (see `settled`)."""
+        lots = self.lots.get(case.dag_id, ())
+        return None not in (case.ours, case.theirs) and settled(case.ours, lots) == settled(case.theirs, lots)
 
 
 def settled(states: States | None, lots: Sequence[str]) -> tuple[States, list[Counter[tuple[str | None, ...]]]]:
@@ -214,7 +215,7 @@ def _run_theirs(cases: Sequence[Case], examples: Examples, notes: Notes, folder:
         case = left.pop(event["dag_id"])
         case.theirs, case.trouble, case.their_seconds = event["states"], event["trouble"], event["seconds"]
         _save(case)
-        word = "same" if case.same(notes.lots.get(case.dag_id, ())) else "DIFFERENT"
+        word = "same" if notes.same(case) else "DIFFERENT"
         _say(f"dag.test() {case.dag_id}: {word}, {case.their_seconds:.1f} s")
 
     connections = {f"AIRFLOW_CONN_{name.upper()}": json.dumps(one) for name, one in CONNECTIONS.items()}
@@ -360,7 +361,7 @@ def _discussed(notes: Notes) -> Iterator[str]:
 
 
 def _runs(cases: Sequence[Case], notes: Notes) -> Iterator[str]:
-    same = sum(case.same(notes.lots.get(case.dag_id, ())) for case in cases)
+    same = sum(map(notes.same, cases))
     yield "\n## What `harness run` makes of them\n"
     yield (
         f"Each DAG is run as a manual run of {DATE} by the harness and by `dag.test()`, each on a metadata\n"
@@ -378,9 +379,8 @@ def _runs(cases: Sequence[Case], notes: Notes) -> Iterator[str]:
 
 
 def _word(case: Case, notes: Notes) -> str:
-    lots = notes.lots.get(case.dag_id, ())
-    if case.same(lots):
-        return "same, but for which branch was drawn" if lots else "same"
+    if notes.same(case):
+        return "same, but for which branch was drawn" if case.dag_id in notes.lots else "same"
     said = notes.documented.get(case.dag_id)
     if said is None:
         return "**different**"

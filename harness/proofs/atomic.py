@@ -30,29 +30,28 @@ def claims(lab: Lab) -> Iterator[Claim]:
     several = _with_several_commits(writes)
     for fault in _faults(lab, writes):
         whole = _whole(before, second, fault.task) if fault.moment == "at_write" and fault.task in several else None
-        yield from _new_date(before, after, second, fault, whole)
-        # goes on where the repair has ended, which was just shown to be as good as a date that never failed
-        yield Claim(
-            scenario=(*before, disturbed(second, fault, inputs=(second,)), repaired(second), disturbed(second, fault)),
-            must=(Equals(references=(after,)),),
-            because="a failure while a date is run again damages what was there",
-            shorter=(*after, disturbed(second, fault)),
-        )
+        yield from _struck(before, after, second, fault, whole)
 
 
-def _new_date(
-    before: Scenario, after: Scenario, date: str, fault: TaskFault, whole: Together | None
-) -> Iterator[Claim]:
+def _struck(before: Scenario, after: Scenario, date: str, fault: TaskFault, whole: Together | None) -> Iterator[Claim]:
     failed: Scenario = (*before, disturbed(date, fault, inputs=(date,)))
     must: list[Must] = [Equals(references=(before, after))] if before else []
     if whole:
         must.append(whole)
     if must:
         yield Claim(scenario=failed, must=tuple(must), because="a failure leaves a part of the output")
+    mended = (*failed, repaired(date))
     yield Claim(
-        scenario=(*failed, repaired(date)),
+        scenario=mended,
         must=(Equals(references=(after,)),),
         because="what failed half-way cannot be repaired by running it again",
+    )
+    # goes on where the repair has ended, which was just shown to be as good as a date that never failed
+    yield Claim(
+        scenario=(*mended, disturbed(date, fault)),
+        must=(Equals(references=(after,)),),
+        because="a failure while a date is run again damages what was there",
+        shorter=(*after, disturbed(date, fault)),
     )
 
 

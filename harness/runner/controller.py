@@ -170,7 +170,8 @@ class Controller:
                 f"{scheduled.dag_id} does not take this conf: {first}", hint="see the DAG's params"
             ) from error
         scheduling.start_at_once(scheduled.dag_id, run_id)
-        scheduling.without_retries(scheduled.dag_id, run_id, self._request.single_try)
+        if self._request.single_try:
+            scheduling.without_retries(scheduled.dag_id, run_id, self._request.single_try)
         if self._request.task is not None:
             scheduling.run_only(self._request.dag_id, run_id, self._request.task)
         return self._request.dag_id, run_id

@@ -127,10 +127,7 @@ class Postgres(Service[PostgresSpec]):
         """Return libpq's connection string, for a connection of one's own; the password is in it."""
         from psycopg.conninfo import make_conninfo
 
-        at = self.endpoint
-        return make_conninfo(
-            host=at.host, port=at.port, user=at.user, password=at.password, dbname=self.physical(database)
-        )
+        return make_conninfo(**self._address(self.physical(database)))
 
     def jdbc_url(self, database: str) -> str:
         """Return what Spark's JDBC source takes as `url`; user and password are options of their own."""
@@ -191,15 +188,12 @@ class Postgres(Service[PostgresSpec]):
         import psycopg
 
         return psycopg.connect(
-            host=self.endpoint.host,
-            port=self.endpoint.port,
-            user=self.endpoint.user,
-            password=self.endpoint.password,
-            dbname=physical,
-            autocommit=True,
-            connect_timeout=_CONNECT_WITHIN,
-            application_name="harness",
+            **self._address(physical), autocommit=True, connect_timeout=_CONNECT_WITHIN, application_name="harness"
         )
+
+    def _address(self, physical: str) -> dict[str, Any]:
+        at = self.endpoint
+        return {"host": at.host, "port": at.port, "user": at.user, "password": at.password, "dbname": physical}
 
 
 def drop_database(admin: psycopg.Connection[Any], name: str) -> None:
