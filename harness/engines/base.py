@@ -56,7 +56,7 @@ class Running(ABC):
         return None
 
     def failure(self) -> ServiceError | None:
-        """Return what the service itself reported as the reason that it ended, if it did: better than its log."""
+        """Return why it ended or does not answer, where that is known: better than its log."""
         return None
 
     def pids(self) -> tuple[int, ...]:

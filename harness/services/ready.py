@@ -25,7 +25,7 @@ def wait_until_ready(service: Service[Any], running: Running, within: float) -> 
     Raises:
         Crashed: its process ended; with the end of its log.
         StartTimeout: it never answered; with what was tried, what was last seen, and the end of its log.
-        ServiceError: what the service itself found wrong with its configuration.
+        ServiceError: why it ended or never answered, where its engine knows.
     """
     began = time.monotonic()
     pause, tries = _FIRST_PAUSE, 0
@@ -39,7 +39,8 @@ def wait_until_ready(service: Service[Any], running: Running, within: float) -> 
         if not running.alive():
             raise _told(running.failure(), service) or _crashed(service, running, waited)
         if waited > within:
-            raise _timeout(service, running, attempt.error or seen, f"{tries + 1} x in {waited:.1f} s")
+            tried = f"{tries + 1} x in {waited:.1f} s"
+            raise _told(running.failure(), service) or _timeout(service, running, attempt.error or seen, tried)
         if attempt.ended.is_set():
             seen, tries, pause = attempt.error, tries + 1, min(pause * 1.5, _LONGEST_PAUSE)
             time.sleep(pause)

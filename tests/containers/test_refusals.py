@@ -74,11 +74,23 @@ def test_a_port_that_stays_taken_is_told_and_leaves_nothing(place: Place, docker
 
 
 def test_a_server_that_needs_more_memory_than_it_may_have_is_told_so(place: Place, some_image: str) -> None:
+    # ended by the kernel, or kept from its work by it: which of the two depends on the machine
     spec = S3Spec(engine="container", memory="16m")
     running = ContainerS3().start(spec, place)
     with pytest.raises(ServiceError, match="16m of memory") as told:
-        wait_until_ready(bind("s3", "s3", spec, running.endpoint), running, within=60)
+        wait_until_ready(bind("s3", "s3", spec, running.endpoint), running, within=10)
     assert "memory" in str(told.value.hint)
+
+
+def test_a_server_that_is_ended_for_its_use_of_memory_is_told_so(
+    place: Place, docker_client: Any, some_image: str
+) -> None:
+    eats = {"entrypoint": ["tail", "/dev/zero"]}  # it keeps the last line, which never ends
+    container = start_container(docker_client, place, lambda: Plan(some_image, memory="24m", options=eats))
+    at = Endpoint(role="s3", engine="container", port=1)
+    running = ContainerRunning(at, container, "24m", place.folder / "s3.log")
+    container.get_wrapped_container().wait(timeout=60)
+    assert "was ended for using more than 24m of memory" in str(running.failure())
 
 
 def test_a_full_disk_is_told_as_such(place: Place, docker_client: Any, built: Any) -> None:

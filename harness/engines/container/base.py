@@ -27,6 +27,10 @@ SERVICE_LABEL = "harness.service"
 #: a file in a session's folder: the reaper has to ask the container engine
 MARKER = ".containers"
 
+#: the share of its memory from which on a server that does not answer lacks it: it spends its time reading its own
+#: program anew, page by page, and the kernel, which still finds a page to drop, does not end it
+STARVED = 0.75
+
 #: how often other ports are tried when someone else took the chosen ones
 PORT_TRIES = 3
 
@@ -114,18 +118,20 @@ class ContainerRunning(Running):
         return self._log
 
     def failure(self) -> ServiceError | None:
-        """Tell whether the memory limit or a full disk ended it: its own log says neither, or not first."""
+        """Tell whether it lacks memory, or disk: its own log says neither, or not first."""
         state = self._state()
         common = {"role": self.endpoint.role, "engine": self.endpoint.engine, "log": self.log_tail()}
-        if state.get("OOMKilled"):
+        ended = state.get("OOMKilled")
+        if ended or (state.get("Running") and self._memory_in_use() > STARVED):
+            what = "was ended for using more than" if ended else "gets nowhere: it has used up its"
             return ServiceError(
-                f"its container was ended for using more than {self._memory} of memory",
+                f"its container {what} {self._memory} of memory",
                 hint=f"raise services.*.memory of the {self.endpoint.role} service",
                 **common,  # type: ignore[arg-type]
             )
         if any("no space left on device" in line.lower() for line in self.log_tail(200)):
             return ServiceError(
-                "its container ended because the engine's disk is full",
+                "its container does not run because the engine's disk is full",
                 hint="free some space; `docker system df` shows by what it is used",
                 **common,  # type: ignore[arg-type]
             )
@@ -155,6 +161,20 @@ class ContainerRunning(Running):
         except (DockerException, RequestException):
             return {}
         return dict(wrapped.attrs["State"])
+
+    def _memory_in_use(self) -> float:
+        """Return the share of its limit that it holds, without what the kernel can drop at once (cached files)."""
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
+        try:
+            memory = self.container.get_wrapped_container().stats(stream=False).get("memory_stats", {})
+        except (DockerException, RequestException):
+            return 0.0
+        # one name in version 2 of control groups, the other in version 1
+        files = memory.get("stats", {})
+        cached = files.get("inactive_file", files.get("total_inactive_file", 0))
+        return float(memory.get("usage", 0) - cached) / float(memory.get("limit") or 1)
 
     def _session(self, wrapped: Any) -> str:
         return str(wrapped.labels[SESSION_LABEL])
