@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +17,8 @@ PLACES = (
     "/usr/local/lib/faketime/libfaketime.so.1",
 )
 
+_MENDED = Path(__file__).with_name("faketime")
+
 
 def libfaketime(places: Iterable[str] = PLACES) -> Path | None:
     """Return the library, or None where there is none; macOS does not let it into signed programs."""
@@ -24,8 +27,8 @@ def libfaketime(places: Iterable[str] = PLACES) -> Path | None:
     return next((path for place in places for path in sorted(Path("/").glob(place.lstrip("/")))), None)
 
 
-def shifted_environ(seconds: int) -> dict[str, str]:
-    """Return the variables under which a process, and all that it starts, is `seconds` off; none for zero.
+def shifted_environ(seconds: float) -> dict[str, str]:
+    """Return the variables under which a program, and all that it starts, is `seconds` off; none for zero.
 
     Waits keep their length: the monotonic clock stays as it is (libfaketime's manual, FAKETIME_DONT_FAKE_MONOTONIC).
 
@@ -38,8 +41,15 @@ def shifted_environ(seconds: int) -> dict[str, str]:
     if library is None:
         raise ServiceError("the clock of a service cannot be shifted here", hint="apt-get install libfaketime")
     return {
-        PRELOAD: str(library),
-        "FAKETIME": f"{seconds:+d}",
+        "LD_PRELOAD": str(library),
+        "FAKETIME": f"{seconds:+.0f}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
+        # for Python programs, which could not sleep otherwise
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(_MENDED), os.environ.get("PYTHONPATH")])),
     }
+
+
+def for_launch(environ: dict[str, str]) -> dict[str, str]:
+    """Return the variables as `launch.py` takes them: what is preloaded is preloaded into the command, not into it."""
+    return {PRELOAD if name == "LD_PRELOAD" else name: value for name, value in environ.items()}

@@ -17,6 +17,8 @@ from harness.services.base import Service
 
 RECORDED = ("s3", "postgres", "kafka", "http")
 """Roles whose writes can be told from their reads."""
+CUT = (*RECORDED, "smtp")
+"""Roles that a task is a network away from. Spark is not: its driver is the task's own, or the resident one."""
 
 
 class Control:
@@ -34,6 +36,7 @@ class Control:
         self._undo = ExitStack()
         self._turn: tuple[str, int, str] | None = None
         self._writes: dict[str, list[WritePoint]] = {}
+        self._used: dict[str, dict[str, set[str]]] = {}
         #: what the tasks must find in their environment, in place of what is there
         self.environ: dict[str, str] = {}
 
@@ -99,12 +102,17 @@ class Control:
         seen = self._proxy.end()
         self._turn = None
         self._writes.setdefault(run_id, []).extend(seen.writes)
+        self._used.setdefault(run_id, {}).setdefault(task, set()).update(seen.used)
         for fault in seen.fired:
             ledger.note(self._notes, Fired(fault=fault, task=task, attempt=attempt, run_id=run_id))
 
     def writes(self, run_id: str) -> tuple[WritePoint, ...]:
         """Return the writes of one run, in their order."""
         return tuple(self._writes.get(run_id, ()))
+
+    def used(self, run_id: str) -> dict[str, tuple[str, ...]]:
+        """Return the services that each task of one run sent something to."""
+        return {task: tuple(sorted(names)) for task, names in self._used.get(run_id, {}).items()}
 
     def fired(self, run_id: str) -> tuple[Fired, ...]:
         """Return the faults that took place in one run, in their order."""
@@ -118,7 +126,7 @@ class Control:
                 hint=f"it has {', '.join(services) or 'none'}",
             )
         if counts:
-            names |= {name for name, service in services.items() if service.role in RECORDED}
+            names |= {name for name, service in services.items() if service.role in CUT}
         return sorted(names)
 
     def _turn_spark(self, services: Mapping[str, Service[Any]], store: Service[Any]) -> None:

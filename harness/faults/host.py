@@ -35,6 +35,7 @@ class Seen:
 
     writes: tuple[WritePoint, ...] = ()
     fired: tuple[Fault, ...] = ()
+    used: tuple[str, ...] = ()
 
 
 class Proxy:
@@ -105,7 +106,7 @@ class Proxy:
         """End a try, and with it its outages; return what was seen of it."""
         told = self._ask(do="end")
         writes = tuple(WritePoint.model_validate(one) for one in told["writes"])
-        return Seen(writes, _FAULTS.validate_python(told["fired"]))
+        return Seen(writes, _FAULTS.validate_python(told["fired"]), tuple(told["used"]))
 
     def stop(self) -> None:
         """End all connections and the process or thread; idempotent."""
@@ -207,8 +208,9 @@ async def _obey(board: Board, message: Mapping[str, Any]) -> dict[str, Any]:
             return {
                 "writes": [write.model_dump(mode="json") for write in turn.writes],
                 "fired": _FAULTS.dump_python(tuple(turn.fired), mode="json"),
+                "used": sorted(turn.used),
             }
-    return {"writes": [], "fired": []}
+    return {"writes": [], "fired": [], "used": []}
 
 
 async def _say(writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:

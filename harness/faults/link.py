@@ -81,6 +81,7 @@ class Link:
         outage = await self.gate()
         _, writer = await self.connect()
         self._asked = True
+        self.relay.asked()
         await _write(writer, data, outage)
 
     async def to_client(self, data: bytes, *, regardless: bool = False) -> None:

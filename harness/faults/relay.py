@@ -67,6 +67,8 @@ class Turn:
     pid: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     writes: list[WritePoint] = field(default_factory=list)
     fired: list[Fault] = field(default_factory=list)
+    #: names of the services that something was sent to
+    used: set[str] = field(default_factory=set)
     #: the write that struck came from a JVM, which lives on
     by_jvm: bool = False
 
@@ -230,6 +232,11 @@ class Relay:
         """Let one write after the other pass: the one that is the last must not have company."""
         async with self._board.in_line if self._board.counts else nullcontext():
             yield
+
+    def asked(self) -> None:
+        """Note that the service was sent something."""
+        if self._board.current is not None:
+            self._board.current.used.add(self.front.service)
 
     async def acknowledged(self, write: Write, agent: str = "") -> Struck:
         """Count a write of this service; raises Cut where it is the one after which the task is killed."""

@@ -42,18 +42,9 @@ def shown(clock: Clock | None) -> Iterator[None]:
 
 @contextmanager
 def _for_programs(shift: timedelta) -> Iterator[None]:
-    from harness.engines.shifted import libfaketime
+    from harness.engines.shifted import libfaketime, shifted_environ
 
-    library = libfaketime()
-    if library is None:
-        yield
-        return
-    variables = {
-        "LD_PRELOAD": str(library),
-        "FAKETIME": f"{shift.total_seconds():+.0f}",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-    }
+    variables = shifted_environ(shift.total_seconds()) if libfaketime() else {}
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

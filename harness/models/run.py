@@ -54,7 +54,12 @@ class TaskResult(Frozen):
 
 
 class RunResult(Frozen):
-    """One DAG run, judged from its tasks up."""
+    """One DAG run, judged from its tasks up.
+
+    Args:
+        writes: what each try wrote, and `used`: the services that each task spoke with; both where it was recorded.
+        fired: the faults that took place.
+    """
 
     dag_id: str
     run_id: str
@@ -69,6 +74,7 @@ class RunResult(Frozen):
     stacks: dict[str, str] = Field(default_factory=dict)
     seconds: float = 0.0
     writes: tuple[WritePoint, ...] = ()
+    used: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     fired: tuple[Fired, ...] = ()
 
     def task(self, name: str) -> TaskResult:

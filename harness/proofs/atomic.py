@@ -15,40 +15,47 @@ from harness.proofs.steps import disturbed, in_order, repaired, tasks, two_dates
 POINTS = 4
 
 
-@proof("atomic", "a failure leaves old or new, never half", deadline=1800.0)
+@proof("atomic", "a failure leaves old or new, never half", deadline=5400.0)
 def claims(lab: Lab) -> Iterator[Claim]:
     """Kill each task after each of its writes and fail it after its work; look; then let it be repaired.
 
     Write points are those of a recorded run. A failure is tried on a date that is new, and on one that was there
-    before: what a re-run deletes first is missing only there.
+    before: what a re-run deletes first is missing only there. A failure after the work of a task that writes is left
+    out the second time: a kill after its last write leaves the same.
     """
     first, second = two_dates(lab) if len(lab.dates) > 1 else (None, lab.dates[0])
     before = in_order([first]) if first else ()
     after = (*before, *in_order([second]))
     recorded = (*before, disturbed(second, RecordWrites(), inputs=(second,)))
     writes = lab.carry_out(recorded).report.runs[-1].writes
-    several = _with_several_commits(writes)
+    several, written = _with_several_commits(writes), {_task(write) for write in writes}
     for fault in _faults(lab, writes):
         whole = _whole(before, second, fault.task) if fault.moment == "at_write" and fault.task in several else None
-        yield from _struck(before, after, second, fault, whole)
+        yield from _on_new_date(before, after, second, fault, whole)
+        if fault.moment == "at_write" or fault.task not in written:
+            yield _on_old_date(before, after, second, fault)
 
 
-def _struck(before: Scenario, after: Scenario, date: str, fault: TaskFault, whole: Together | None) -> Iterator[Claim]:
+def _on_new_date(
+    before: Scenario, after: Scenario, date: str, fault: TaskFault, whole: Together | None
+) -> Iterator[Claim]:
     failed: Scenario = (*before, disturbed(date, fault, inputs=(date,)))
     must: list[Must] = [Equals(references=(before, after))] if before else []
     if whole:
         must.append(whole)
     if must:
         yield Claim(scenario=failed, must=tuple(must), because="a failure leaves a part of the output")
-    mended = (*failed, repaired(date))
     yield Claim(
-        scenario=mended,
+        scenario=(*failed, repaired(date)),
         must=(Equals(references=(after,)),),
         because="what failed half-way cannot be repaired by running it again",
     )
-    # goes on where the repair has ended, which was just shown to be as good as a date that never failed
-    yield Claim(
-        scenario=(*mended, disturbed(date, fault)),
+
+
+def _on_old_date(before: Scenario, after: Scenario, date: str, fault: TaskFault) -> Claim:
+    """Go on where the repair has ended, which was just shown to be as good as a date that never failed."""
+    return Claim(
+        scenario=(*before, disturbed(date, fault, inputs=(date,)), repaired(date), disturbed(date, fault)),
         must=(Equals(references=(after,)),),
         because="a failure while a date is run again damages what was there",
         shorter=(*after, disturbed(date, fault)),
@@ -74,10 +81,15 @@ def _with_several_commits(writes: tuple[WritePoint, ...]) -> set[str]:
 
 def _faults(lab: Lab, writes: tuple[WritePoint, ...]) -> Iterator[TaskFault]:
     for task in tasks(lab):
-        ordinals = sorted({write.ordinal for write in writes if write.task.partition("[")[0] == task})
+        ordinals = sorted({write.ordinal for write in writes if _task(write) == task})
         for ordinal in _spread(ordinals):
             yield TaskFault(task=task, attempt=None, moment="at_write", write=ordinal, how="kill")
         yield TaskFault(task=task, attempt=None, moment="after")
+
+
+def _task(write: WritePoint) -> str:
+    """Return whose write it is; mapped tasks are one."""
+    return write.task.partition("[")[0]
 
 
 def _spread(ordinals: list[int]) -> list[int]:

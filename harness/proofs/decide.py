@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.errors import ConfigError
 from harness.models.proof import Claim, DagProofs, ProofEvent, ProofResult, ProveReport, Step
 from harness.proofs import registry
-from harness.proofs.judge import NeverFired, Unfit, judge
+from harness.proofs.judge import Breaks, NeverFired, Unfit, judge
 from harness.proofs.lab import Clocks, Expired, Lab
 from harness.proofs.registry import PROPERTIES, Proof, Undecidable
 from harness.proofs.reproduce import as_test, command
@@ -117,9 +117,11 @@ def _decide(lab: Lab, one: Proof) -> ProofResult:
             if differences:
                 return _refuted(lab, one, claim, differences, held + 1)
             held += 1
-    except Undecidable as error:
-        return ProofResult(property=one.id, outcome="undecided", reason=str(error), checked=held)
-    except Unfit as error:
+    except Breaks as error:
+        because = "a date does not pass once an earlier one has run, so nothing else can be said of it"
+        claim = Claim(scenario=error.scenario, must=(), because=because)
+        return _refuted(lab, one, claim, error.reasons, held + 1)
+    except (Undecidable, Unfit) as error:
         return ProofResult(property=one.id, outcome="undecided", reason=str(error), checked=held)
     except Expired as error:
         reason = f"{error}; what was decided until then holds: {held} {_scenarios(held)}"
@@ -141,7 +143,7 @@ def _shortened(lab: Lab, claim: Claim, differences: list[str]) -> tuple[Claim, l
     """Return the claim over its shorter scenario with what differs there, when that refutes it too."""
     if claim.shorter:
         shorter = claim.model_copy(update={"scenario": claim.shorter, "shorter": ()})
-        with suppress(NeverFired, Unfit, Expired):
+        with suppress(NeverFired, Unfit, Breaks, Expired):
             if found := judge(lab, shorter):
                 return shorter, found
     return claim, differences

@@ -17,7 +17,21 @@ TOLD = 8
 
 
 class Unfit(Exception):
-    """The DAG cannot be experimented with: a plain run of it does not pass."""
+    """The DAG cannot be experimented with: a plain run of it does not pass, with nothing else before it."""
+
+
+class Breaks(Exception):
+    """A date does not pass after those before it, in a plain scenario whose first date passes by itself.
+
+    Args:
+        scenario: up to and with the date that fails.
+        reasons: of the failure.
+    """
+
+    def __init__(self, scenario: Scenario, reasons: list[str]) -> None:
+        super().__init__(f"the plain scenario fails at its step {len(scenario)}")
+        self.scenario = scenario
+        self.reasons = reasons
 
 
 class NeverFired(Exception):
@@ -28,7 +42,8 @@ def judge(lab: Lab, claim: Claim) -> list[str]:
     """Carry the claim's scenario out and return what contradicts it, a sentence each; none when it holds.
 
     Raises:
-        Unfit: a reference, which has no fault in it, does not pass by itself.
+        Unfit: the first run of a reference, which has no fault in it, does not pass.
+        Breaks: a later one does not.
         NeverFired: a fault of the scenario did not take place.
         Expired: the proof's time is over.
     """
@@ -58,18 +73,23 @@ def _references(claim: Claim) -> list[Scenario]:
 def _must_pass(lab: Lab, reference: Scenario) -> None:
     for length in range(1, len(reference) + 1):
         report = lab.carry_out(reference[:length]).report
-        if not report.passed:
-            words = reference[length - 1].in_words()
-            raise Unfit(f"the plain scenario does not pass by itself ({words}): {'; '.join(report.reasons[:3])}")
+        if report.passed:
+            continue
+        if length > 1:
+            raise Breaks(reference[:length], _failure(reference[length - 1], report))
+        words = reference[0].in_words()
+        raise Unfit(f"the plain scenario does not pass by itself ({words}): {'; '.join(report.reasons[:3])}")
 
 
 def _unexpected_failure(lab: Lab, claim: Claim, scenario: Scenario) -> list[str]:
     """A step without a fault must pass, unless the claim is about how the last one ends."""
     last = scenario == claim.scenario and any(isinstance(must, Fails | Ends | Empties) for must in claim.must)
     report = lab.carry_out(scenario).report
-    if last or _disturbed(scenario[-1]) or report.passed:
-        return []
-    return [f"'{scenario[-1].in_words()}' fails: {reason}" for reason in report.reasons[:3]]
+    return [] if last or _disturbed(scenario[-1]) or report.passed else _failure(scenario[-1], report)
+
+
+def _failure(step: Step, report: RunReport) -> list[str]:
+    return [f"'{step.in_words()}' fails: {reason}" for reason in report.reasons[:3]]
 
 
 def _must_have_fired(lab: Lab, scenario: Scenario) -> None:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.models.fault import Outage
+from harness.faults.control import CUT
+from harness.models.fault import Outage, RecordWrites
 from harness.models.proof import Claim, Equals
 from harness.proofs.lab import Lab
 from harness.proofs.registry import Undecidable, proof
 from harness.proofs.steps import disturbed, in_order, repaired, tasks
 
 
-@proof("outage", "a service outage is survived", deadline=1800.0)
+@proof("outage", "a service outage is survived", deadline=3600.0)
 def claims(lab: Lab) -> Iterator[Claim]:
     """Cut each service while each task runs that uses it; then restore it and run again what failed.
 
-    Whether a task uses a service shows when it is cut: an outage that nobody meets decides nothing.
+    Which task uses which service is recorded: an outage that nobody meets decides nothing.
     """
-    services = [name for name, service in lab.session.environment.spec.services.items() if service.role in CUT]
-    if not services:
+    if not any(service.role in CUT for service in lab.session.environment.spec.services.values()):
         raise Undecidable("the environment has no service that can be cut")
     date = lab.dates[0]
+    used = _used(lab, date)
+    if not used:
+        raise Undecidable("no task of it uses a service that can be cut")
     once = in_order([date])
     for task in tasks(lab):
-        for service in services:
+        for service in sorted(used.get(task, ())):
             cut = Outage(service=service, during=task, attempt=None)
             yield Claim(
                 scenario=(disturbed(date, cut, inputs=(date,)), repaired(date)),
@@ -32,5 +35,10 @@ def claims(lab: Lab) -> Iterator[Claim]:
             )
 
 
-#: roles whose clients live in the tasks' processes; Spark is their driver, which is not a network away
-CUT = ("postgres", "s3", "kafka", "http", "smtp")
+def _used(lab: Lab, date: str) -> dict[str, set[str]]:
+    """Return the services that each task speaks with on a date; mapped tasks are one."""
+    recorded = lab.carry_out((disturbed(date, RecordWrites(), inputs=(date,)),))
+    found: dict[str, set[str]] = {}
+    for task, services in recorded.report.runs[-1].used.items():
+        found.setdefault(task.partition("[")[0], set()).update(services)
+    return {task: services for task, services in found.items() if services}

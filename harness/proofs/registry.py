@@ -34,6 +34,10 @@ PROPERTIES = (
 )
 
 
+#: seconds for a proof that makes a dozen runs, each of some Spark jobs
+DEADLINE = 1800.0
+
+
 class Undecidable(Exception):
     """This property cannot be decided for this DAG, here; the text says why."""
 
@@ -52,10 +56,10 @@ class Proof:
     id: str
     says: str
     claims: Claims
-    deadline: float = 900.0
+    deadline: float = DEADLINE
 
 
-def proof(name: str, says: str, *, deadline: float = 900.0) -> Callable[[Claims], Proof]:
+def proof(name: str, says: str, *, deadline: float = DEADLINE) -> Callable[[Claims], Proof]:
     """Make a proof of a generator of claims; it is called `claims`, in a module of the property's name."""
 
     def made(claims: Claims) -> Proof:

@@ -17,7 +17,7 @@ from harness.proofs.steps import prepared, tasks
 EXAMPLES, LENGTH = 5, 4
 
 
-@proof("sequence", "any sequence of the above ends in the same state", deadline=600.0)
+@proof("sequence", "any sequence of the above ends in the same state")
 def claims(lab: Lab) -> Iterator[Claim]:
     """Have Hypothesis draw sequences as a state machine does, shrink a failing one, and claim what is left of it.
 

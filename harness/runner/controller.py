@@ -224,7 +224,11 @@ class Controller:
                 f"the run of {child.dag_id} that it triggered failed" for child in children if child.verdict == "fail"
             ]
             result = result.model_copy(update={"verdict": "fail", "reasons": (*result.reasons, *bad)})
-        seen = {"writes": self._faults.writes(run_id), "fired": self._faults.fired(run_id)}
+        seen = {
+            "writes": self._faults.writes(run_id),
+            "used": self._faults.used(run_id),
+            "fired": self._faults.fired(run_id),
+        }
         return result.model_copy(update={"triggered": children, **seen})
 
     def _finish(self, result: RunResult) -> None:

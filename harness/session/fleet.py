@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.engines.base import Engine, Place, Running
 from harness.engines.external import External
-from harness.engines.shifted import shifted_environ
+from harness.engines.shifted import for_launch, shifted_environ
 from harness.environment.service import ServiceSpec
 from harness.errors import HarnessError, ServiceError
 from harness.models.run import ServiceHealth
@@ -83,7 +83,7 @@ class Fleet:
                 self._project,
                 self._session,
                 report=lambda line: say("starting", line),
-                environ=shifted_environ(spec.clock),
+                environ=for_launch(shifted_environ(spec.clock)),
             )
             running = engine_for(role, spec).start(spec, place)
             self.running[name] = running

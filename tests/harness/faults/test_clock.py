@@ -38,7 +38,8 @@ def test_task_begins_at_a_moment(run_dag):
 @pytest.mark.skipif(libfaketime() is None, reason="libfaketime is not installed here")
 def test_programs_that_a_task_starts_see_it_too(run_dag):
     with faults.clock(days=3):
-        assert looked(run_dag("clocks"))["program"] > time.time() + 2 * DAY
+        seen = looked(run_dag("clocks"))
+    assert min(seen["program"], seen["python"]) > time.time() + 2 * DAY
 
 
 def test_retry_is_due_by_the_real_clock(run_dag):

@@ -26,6 +26,13 @@ def test_objects_are_recorded_by_bucket_and_key(stores):
     ]
 
 
+def test_services_that_a_task_spoke_with_are_recorded_read_or_written(stores):
+    with faults.recorded():
+        report = stores.run("copies")
+    assert report.passed, report.reasons
+    assert report.runs[0].used == {"count": ("postgres",), "think": (), "copy": ("postgres", "s3")}
+
+
 def test_transactions_that_changed_something_are_recorded_with_their_tables(stores):
     database = stores.services["postgres"].physical("shop")
     assert recorded(stores, "rows") == [

@@ -26,6 +26,7 @@ REFUTED = {
     "one_by_one": ("atomic", "warehouse is half written: warehouse.public.heads is new, warehouse.public.lines is old"),
     "swallows": ("masked", "although prepare failed"),
     "wipes": ("empty", "wiped"),
+    "stands_alone": ("rerun", "'run 2026-01-02' fails: check failed"),
     "latest_wins": ("isolation", "latest"),
     "stages_together": ("concurrent", "staged_sales"),
     "stamps": ("clock", "stamped"),

@@ -1,4 +1,4 @@
-"""One task for each kind of store, with two writes each."""
+"""One task for each kind of store, with two writes each; and tasks that use several, one, and none."""
 
 from __future__ import annotations
 
@@ -56,6 +56,29 @@ def rows():
 
 
 @dag(schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False)
+def copies():
+    @task
+    def count():
+        from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+        return PostgresHook("warehouse").get_first("SELECT count(*) FROM pg_database")[0]
+
+    @task
+    def copy(counted):
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+        from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+        PostgresHook("warehouse").get_first("SELECT 1")
+        S3Hook("lake").load_string(str(counted), "counted.txt", Variable.get("bucket"), replace=True)
+
+    @task
+    def think(counted):
+        return counted + 1
+
+    copy(think(count()))
+
+
+@dag(schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False)
 def events():
     @task(retries=1)
     def send():
@@ -103,3 +126,4 @@ objects()
 rows()
 events()
 lines()
+copies()

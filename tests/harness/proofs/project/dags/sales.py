@@ -91,6 +91,13 @@ with sales("wipes"):
 with sales("latest_wins"):
     table("latest") >> task("load", "DELETE FROM latest", f"INSERT INTO latest {DAYS}")
 
+with sales("stands_alone"):
+    (
+        table("alone")
+        >> task("load", "DELETE FROM alone WHERE day = '{day}'", f"INSERT INTO alone {DAYS}")
+        >> task("check", "SELECT 1 / (2 - count(*)) FROM alone")
+    )
+
 with sales("stages_together"):
     (
         table("staged_sales")
