@@ -45,6 +45,10 @@ def shifted_environ(seconds: float) -> dict[str, str]:
         "FAKETIME": f"{seconds:+.0f}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
+        # else a JVM's waits by that clock end at once, and its threads spin
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
+        # a JVM takes its class-data archive for that of other jars when their times have moved
+        "NO_FAKE_STAT": "1",
         # for Python programs, which could not sleep otherwise
         "PYTHONPATH": os.pathsep.join(filter(None, [str(_MENDED), os.environ.get("PYTHONPATH")])),
     }

@@ -254,6 +254,9 @@ class GateSpec(Frozen):
     after: Name | None = Field(default=None, description="environment whose evidence must be valid first")
     runs: list[str] = Field(default_factory=list, description="DAGs that must run; all of them when it is empty")
     proofs: list[Property] = Field(default_factory=list, description="properties to prove; all when it is empty")
+    proofs_in: Name | None = Field(
+        default=None, description="environment to prove in, when not this one: proofs are many runs, of little data"
+    )
     unit: list[str] = Field(default=["tests/unit"], description="folders of the unit tests, from the project's root")
     max_age: Age = Field(default="30d", description="older evidence does not count")
     deadline: Age = Field(default="1h", description="time for all runs of one DAG, and for the unit tests")

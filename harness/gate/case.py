@@ -60,9 +60,8 @@ class Case:
 
     @cached_property
     def scope(self) -> Scope:
-        return gather(
-            self.environment, self.material.files, self.digests, self.before.environment if self.before else None
-        )
+        before = self.before.environment if self.before else None
+        return gather(self.environment, self.material.files, self.digests, before, self.proving)
 
     @cached_property
     def contracts(self) -> list[Contract]:
@@ -87,8 +86,20 @@ class Case:
         chain = (*self.passed_by, self.environment.name)
         if name in chain:
             raise ConfigError(f"gate.after goes round in a circle: {' -> '.join((*chain, name))}")
-        environment = Environment.load(name, self.environment.folder, self.environment.project)
-        return Case(environment, self.material, self.at, self.properties, self.digests, chain)
+        return Case(self._other(name), self.material, self.at, self.properties, self.digests, chain)
+
+    @cached_property
+    def proving(self) -> Environment:
+        """The environment in which proofs are made.
+
+        Raises:
+            ConfigError: there is no such environment.
+        """
+        name = self.policy.proofs_in
+        return self.environment if name is None else self._other(name)
+
+    def _other(self, name: str) -> Environment:
+        return Environment.load(name, self.environment.folder, self.environment.project)
 
     def keys(self, names: Sequence[str]) -> list[Path]:
         """Return the files of public keys that a policy names."""

@@ -220,8 +220,8 @@ def runs_of(dags: Iterable[DagEvidence], seconds: float = 0.0) -> Collected:
     )
 
 
-def proofs_of(dags: Iterable[DagEvidence], seconds: float = 0.0) -> Collected:
-    """Sum up what proving the DAGs came to."""
+def proofs_of(dags: Iterable[DagEvidence], environment: str, seconds: float = 0.0) -> Collected:
+    """Sum up what proving the DAGs in an environment came to."""
     proofs = [one for dag in dags for one in dag.proofs]
     bad = [one for one in proofs if one.outcome in ("refuted", "undecided")]
     return Collected(
@@ -234,7 +234,7 @@ def proofs_of(dags: Iterable[DagEvidence], seconds: float = 0.0) -> Collected:
         else ()
         if proofs
         else ("no DAG was proved",),
-        notes=(f"{sum(one.outcome == 'skipped' for one in proofs)} skipped with a reason",),
+        notes=(f"made in {environment}; {sum(one.outcome == 'skipped' for one in proofs)} skipped with a reason",),
         seconds=seconds,
     )
 

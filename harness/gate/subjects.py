@@ -74,15 +74,21 @@ class Digests:
 
 
 def gather(
-    environment: Environment, dags: Sequence[DagFile], digests: Digests | None = None, before: Environment | None = None
+    environment: Environment,
+    dags: Sequence[DagFile],
+    digests: Digests | None = None,
+    before: Environment | None = None,
+    proving: Environment | None = None,
 ) -> Scope:
     """Digest everything that the verdict on these DAGs in this environment depends on.
 
     Args:
         before: the environment that this one is compared with; evidence of drift is about both.
+        proving: the environment that proofs are made in, when not this one.
     """
     project = environment.project.resolve()
     digests = digests or Digests()
+    used = [environment] if proving is None or proving.name == environment.name else [environment, proving]
     sources = Sources(project, {dag.path.resolve().parent for dag in dags})
     subjects: dict[str, Subject] = {}
 
@@ -98,7 +104,7 @@ def gather(
         here = _inputs(dag, sources, project)
         names = [add(path, "dag" if path == dag.path.resolve() else "input") for path in here]
         for dag_id in dag.dags:
-            own = _declared(environment, dag_id, sources)
+            own = [path for one in used for path in _declared(one, dag_id, sources)]
             inputs[dag_id] = tuple(sorted({*names, *(add(path, "input") for path in own)}))
             files[dag_id] = named(dag.path, project)
     for path in files_below([project / folder for folder in environment.spec.gate.unit]):
@@ -106,8 +112,12 @@ def gather(
     for path in files_below([environment.folder / CONTRACTS]):
         add(path, "contract")
     shared = [add(project / pin, "constraints") for pin in PINS if (project / pin).is_file()]
-    shared += [add(path, "input") for target in _targets(environment) for path in sources.of_target(target)]
-    for subject in [of_environment(environment), *made_of(environment, digests), *packages()]:
+    for one in used:
+        shared += [add(path, "input") for target in _targets(one) for path in sources.of_target(target)]
+        for subject in (of_environment(one), *made_of(one, digests)):
+            subjects[subject.name] = subject
+            shared.append(subject.name)
+    for subject in packages():
         subjects[subject.name] = subject
         shared.append(subject.name)
     if before is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,9 @@ def collect(
             _missing("runs") if case.external else collectors.runs_of(findings.dags.values(), seconds), on_step
         )
     if "proofs" in requires and "proofs" not in findings.collected:
-        proved = _missing("proofs") if case.external else collectors.proofs_of(findings.dags.values())
+        proved = (
+            _missing("proofs") if case.external else collectors.proofs_of(findings.dags.values(), case.proving.name)
+        )
         findings.add(proved, on_step)
     if "contracts" in requires:
         broken, notes = _broken_contracts(case)
@@ -111,7 +114,7 @@ def _unit(case: Case, plan: Plan, findings: Findings, on_step: OnStep) -> None:
 def _dags(
     case: Case, plan: Plan, findings: Findings, on_step: OnStep, on_service: Callable[[ServiceEvent], None]
 ) -> None:
-    """Run and prove the DAGs of the plan, on services that are started once."""
+    """Run the DAGs of the plan, then prove them: on services that are started once, unless proofs have their own."""
     for dag_id in plan.known:
         if dag_id not in plan.proofs:
             on_step(Step("runs", dag_id, "reused"))
@@ -119,11 +122,18 @@ def _dags(
         return
     from harness.api import Session
 
-    with Session(case.environment, dags=case.material.folder, on_event=on_service) as session:
-        for dag_id in dict.fromkeys((*plan.runs, *plan.proofs)):
-            if dag_id in plan.runs:
-                _run(session, case, dag_id, findings, on_step)
-            if dag_id in plan.proofs and findings.collected.get("proofs") is None:
+    elsewhere = case.proving.name != case.environment.name
+    with ExitStack() as stack:
+        session = Session(case.environment, dags=case.material.folder, on_event=on_service)
+        if plan.runs or not elsewhere:
+            stack.enter_context(session)
+        for dag_id in plan.runs:
+            _run(session, case, dag_id, findings, on_step)
+        if plan.proofs and elsewhere:
+            stack.close()
+            session = stack.enter_context(Session(case.proving, dags=case.material.folder, on_event=on_service))
+        for dag_id in plan.proofs:
+            if "proofs" not in findings.collected:
                 _prove(session, case, dag_id, findings, on_step)
 
 

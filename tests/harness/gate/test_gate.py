@@ -211,3 +211,22 @@ def test_properties_are_proved_and_an_undecided_one_refuses(toy: Path) -> None:
     refused = {name for name, outcome in proved.items() if outcome in ("refuted", "undecided")}
     assert {reason.split()[2] for reason in report.reasons if reason.startswith("proofs: first:")} == refused
     assert "undecided" in proved.values()
+
+
+def test_properties_are_proved_in_the_environment_that_the_policy_names(toy: Path) -> None:
+    rules = "[runs, proofs]\n  runs: [first]\n  proofs: [rerun]\n  proofs_in: dev"
+    write(toy / "environments" / "test.yaml", STAGE.format(stage="test", requires=rules))
+    write(toy / "environments" / "dev.yaml", STAGE.format(stage="dev", requires="[]"))
+
+    report, steps = enter("test")
+
+    assert report.passed, report.reasons
+    assert run_again(steps) == ["first"]
+    assert [(one.property, one.outcome) for one in report.dags[0].proofs] == [("rerun", "holds")]
+    assert "proofs: made in dev; 0 skipped with a reason" in report.notes
+
+    text = (toy / "environments" / "dev.yaml").read_text()
+    (toy / "environments" / "dev.yaml").write_text(text.replace("2026-01-01}", "2026-01-02}"))
+    refused = gate(Ask(Environment.load("test"), Path("dags"), dry_run=True))
+    assert any("environment dev: changed since the evidence was made" in reason for reason in refused.reasons)
+    assert refused.todo == ("run first", "prove first")
