@@ -123,6 +123,12 @@ class Case:
             changed={environment_name(self.environment): ", ".join(changed)} if changed else {},
         )
 
+    def judge_at(self, moment: datetime) -> None:
+        """Judge this stage and those before it as of a later moment: evidence that took hours is of their end."""
+        self.at = moment
+        if self.before is not None:
+            self.before.judge_at(moment)
+
     def refusals(self, claim: Claim | None) -> list[Refusal]:
         """Judge the stage by this evidence, and the stages before it by theirs."""
         found = judge(self.policy, claim, self.circumstances(claim))

@@ -78,6 +78,7 @@ def gate(
     if closed and _COSTLY.intersection(case.policy.requires):
         return _report(case, known, closed, began, notes=("nothing was collected: the stage before is not open",))
     claim = _collected(case, ask, todo, on_step, on_service)
+    case.judge_at(datetime.now(UTC))
     return _report(case, claim, case.refusals(claim), began)
 
 

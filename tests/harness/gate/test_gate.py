@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from harness.cli.main import main
 from harness.environment import Environment
@@ -124,6 +126,15 @@ def test_two_stages_are_entered_one_after_the_other_and_only_what_changed_is_run
     again, steps = enter("test")
     assert again.passed, again.reasons
     assert run_again(steps) == ["first"]
+
+
+def test_evidence_that_took_hours_is_not_from_the_future(toy: Path) -> None:
+    write(toy / "environments" / "test.yaml", STAGE.format(stage="test", requires="[integrity]"))
+    with time_machine.travel(datetime.now(UTC), tick=True) as clock:
+        ask = Ask(Environment.load("test"), Path("dags"))
+        report = gate(ask, lambda step: clock.shift(3 * 3600 if step.state == "pass" else 0))
+
+    assert report.passed, report.reasons
 
 
 def test_shards_collect_their_part_and_the_merged_evidence_opens_the_stage(toy: Path) -> None:
