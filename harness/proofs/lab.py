@@ -299,7 +299,7 @@ class Clocks:
 
 def _shifted(environment: Environment, seconds: int) -> Environment:
     services = {
-        # a broker makes nothing of its clock that outputs are compared by, and its JVM does not bear another one
+        # a broker makes nothing of its clock that outputs are compared by
         name: service.model_copy(update={"clock": 0 if service.role == "kafka" else seconds})
         for name, service in environment.spec.services.items()
     }
