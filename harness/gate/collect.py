@@ -182,9 +182,16 @@ def _hold(report: RunReport, namespace: Namespace, contracts: Sequence[Contract]
 
 
 def prove_dag(
-    session: Session, dag_id: str, properties: Sequence[str], on_step: OnStep = lambda step: None
-) -> tuple[Proved, ...]:
+    session: Session,
+    dag_id: str,
+    properties: Sequence[str],
+    on_proved: Callable[[Proved], None],
+    on_step: OnStep = lambda step: None,
+) -> None:
     """Decide the properties of one DAG.
+
+    Args:
+        on_proved: takes each as soon as it is decided.
 
     Raises:
         ImportError: this installation has no prover.
@@ -194,13 +201,10 @@ def prove_dag(
 
     def tell(event: ProofEvent) -> None:
         on_step(Step("proofs", dag_id, "running", f"{event.property}: {event.outcome or event.detail}"))
+        if event.outcome is not None:
+            on_proved(Proved(property=event.property, outcome=event.outcome, reason=event.detail))
 
-    report = prove(session, [dag_id], list(properties), on_event=tell)
-    return tuple(
-        Proved(property=one.property, outcome=one.outcome, reason=one.reason)
-        for dag in report.dags
-        for one in dag.proofs
-    )
+    prove(session, [dag_id], list(properties), on_event=tell)
 
 
 def runs_of(dags: Iterable[DagEvidence], seconds: float = 0.0) -> Collected:

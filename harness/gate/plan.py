@@ -21,7 +21,7 @@ class Plan:
         runs: DAGs to run, in their order.
         proofs: DAGs to prove.
         unit: earlier result of the unit tests; None runs them.
-        known: dag id -> what is known of it and still holds, its runs and its proofs.
+        known: dag id -> what is known of it and still holds: its runs, and those of its proofs that are settled.
     """
 
     runs: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ def plan(  # noqa: PLR0913 - one argument for each thing that the decision depen
         if found is not None and dag_id not in stale:
             known[dag_id] = found
     asked = set(policy.proofs or properties)
-    unproved = [d for d in wanted if d not in known or asked - {one.property for one in _settled(known[d])}]
+    unproved = [d for d in wanted if d not in known or asked - {one.property for one in known[d].proofs}]
     return Plan(
         runs=tuple(d for d in wanted if d not in known) if "runs" in policy.requires else (),
         proofs=tuple(unproved) if "proofs" in policy.requires else (),
@@ -71,8 +71,8 @@ def plan(  # noqa: PLR0913 - one argument for each thing that the decision depen
     )
 
 
-def _settled(dag: DagEvidence) -> Sequence[Proved]:
-    return dag.proofs if all(one.outcome in ("holds", "skipped") for one in dag.proofs) else ()
+def _settled(dag: DagEvidence) -> tuple[Proved, ...]:
+    return tuple(one for one in dag.proofs if one.outcome in ("holds", "skipped"))
 
 
 def _known(dag_id: str, scope: Scope, earlier: Sequence[Claim], oldest: datetime) -> DagEvidence | None:
@@ -84,7 +84,8 @@ def _known(dag_id: str, scope: Scope, earlier: Sequence[Claim], oldest: datetime
             continue
         # what it no longer depends on counts too: a file that is gone was read once
         if set(dag.inputs) == set(scope.inputs[dag_id]) and unchanged(names, claim.digests, scope.digests):
-            return dag.model_copy(update={"reused": dag.reused or claim.evidence.commit or "an earlier state"})
+            reused = dag.reused or claim.evidence.commit or "an earlier state"
+            return dag.model_copy(update={"reused": reused, "proofs": _settled(dag)})
     return None
 
 

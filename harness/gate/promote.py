@@ -156,7 +156,7 @@ def _collected(case: Case, ask: Ask, todo: Plan, on_step: OnStep, on_service: Ca
     try:
         collect(case, todo, findings, on_step, on_service)
     except BaseException:
-        if any(dag.verdict == "pass" and not dag.reused for dag in findings.dags.values()):
+        if findings.fresh:
             _keep(case, ask, findings, started, approval)
         raise
     return _keep(case, ask, findings, started, approval)

@@ -32,6 +32,8 @@ class Findings:
     collected: dict[str, Collected] = field(default_factory=dict)
     dags: dict[str, DagEvidence] = field(default_factory=dict)
     drift: list[Drift] = field(default_factory=list)
+    #: something was found that no earlier evidence holds
+    fresh: bool = False
 
     def add(self, one: Collected, on_step: OnStep) -> None:
         """Keep what a requirement came to, and tell of it."""
@@ -142,6 +144,7 @@ def _run(session: Session, case: Case, dag_id: str, findings: Findings, on_step:
     deadline = seconds_of(case.policy.deadline)
     found = collectors.run_dag(session, dag_id, case.scope, case.contracts, deadline, on_step)
     findings.dags[dag_id] = found
+    findings.fresh = findings.fresh or found.verdict == "pass"
     detail = "; ".join((*found.reasons, *found.broken)) or f"{found.runs} runs, {found.tasks} tasks, {found.seconds} s"
     on_step(Step("runs", dag_id, "fail" if found.verdict != "pass" or found.broken else "pass", detail))
 
@@ -153,9 +156,16 @@ def _prove(session: Session, case: Case, dag_id: str, findings: Findings, on_ste
     if dag.verdict not in (None, "pass"):
         return  # what does not run once has nothing to prove; the run's own reasons say why
     on_step(Step("proofs", dag_id, "running"))
+
+    def keep(one: Proved) -> None:
+        nonlocal dag
+        dag = dag.model_copy(update={"proofs": (*dag.proofs, one)})
+        findings.dags[dag_id] = dag
+        findings.fresh = True
+
     wanted: Sequence[str] = case.policy.proofs or case.properties
     try:
-        proved = collectors.prove_dag(session, dag_id, wanted, on_step)
+        collectors.prove_dag(session, dag_id, _undecided(wanted, dag), keep, on_step)
     except ImportError as error:
         reason = f"proofs cannot be collected: this installation has no prover ({error})"
         findings.add(Collected(requirement="proofs", outcome="missing", reasons=(reason,)), on_step)
@@ -163,10 +173,15 @@ def _prove(session: Session, case: Case, dag_id: str, findings: Findings, on_ste
     except ServiceError:
         raise
     except HarnessError as error:
-        proved = tuple(Proved(property=name, outcome="undecided", reason=str(error)) for name in wanted)
-    findings.dags[dag_id] = dag.model_copy(update={"proofs": proved})
-    bad = [f"{one.property} is {one.outcome}" for one in proved if one.outcome in ("refuted", "undecided")]
-    on_step(Step("proofs", dag_id, "fail" if bad else "pass", "; ".join(bad) or f"{len(proved)} properties"))
+        for name in _undecided(wanted, dag):
+            keep(Proved(property=name, outcome="undecided", reason=str(error)))
+    bad = [f"{one.property} is {one.outcome}" for one in dag.proofs if one.outcome in ("refuted", "undecided")]
+    on_step(Step("proofs", dag_id, "fail" if bad else "pass", "; ".join(bad) or f"{len(dag.proofs)} properties"))
+
+
+def _undecided(wanted: Sequence[str], dag: DagEvidence) -> list[str]:
+    known = {one.property for one in dag.proofs}
+    return [name for name in wanted if name not in known]
 
 
 def _broken_contracts(case: Case) -> tuple[list[str], list[str]]:

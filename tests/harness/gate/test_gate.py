@@ -241,3 +241,23 @@ def test_properties_are_proved_in_the_environment_that_the_policy_names(toy: Pat
     refused = gate(Ask(Environment.load("test"), Path("dags"), dry_run=True))
     assert any("environment dev: changed since the evidence was made" in reason for reason in refused.reasons)
     assert refused.todo == ("run first", "prove first")
+
+
+def test_interrupted_proofs_go_on_where_they_were(toy: Path) -> None:
+    rules = "[runs, proofs]\n  runs: [first]\n  proofs: [rerun, masked]"
+    write(toy / "environments" / "test.yaml", STAGE.format(stage="test", requires=rules))
+
+    def interrupt(step: Step) -> None:
+        if step.requirement == "proofs" and step.detail.startswith("masked"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        gate(Ask(Environment.load("test"), Path("dags")), interrupt)
+    report, steps = enter("test")
+
+    assert report.passed, report.reasons
+    assert run_again(steps) == []
+    told = {one.detail.partition(":")[0] for one in steps if one.requirement == "proofs" and one.subject == "first"}
+    assert told >= {"masked"}
+    assert "rerun" not in told
+    assert {one.property for one in report.dags[0].proofs} == {"rerun", "masked"}

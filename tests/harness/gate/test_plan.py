@@ -126,6 +126,7 @@ def test_only_the_dags_that_the_policy_names_are_run() -> None:
         ([("rerun", "skipped")], ("b", "c")),
         ([("rerun", "undecided")], ("a", "b", "c")),
         ([("order", "holds")], ("a", "b", "c")),
+        ([("rerun", "holds"), ("order", "undecided")], ("b", "c")),
     ],
 )
 def test_a_property_that_is_known_to_hold_is_not_proved_again(
