@@ -93,7 +93,9 @@ def _tasks(session: Any, dag_id: str, run_id: str) -> list[TaskRecord]:
 
     earlier: dict[Key, list[TryRecord]] = defaultdict(list)
     for old in rows(TaskInstanceHistory):
-        earlier[old.task_id, old.map_index].append(_try(old))
+        # what was cleared before it had begun was no try
+        if old.start_date is not None:
+            earlier[old.task_id, old.map_index].append(_try(old))
     rendered = {(one.task_id, one.map_index): one.rendered_fields for one in rows(RenderedTaskInstanceFields)}
     xcoms: dict[Key, dict[str, Any]] = defaultdict(dict)
     for one in rows(XComModel):
