@@ -66,10 +66,8 @@ def collect(
             _missing("runs") if case.external else collectors.runs_of(findings.dags.values(), seconds), on_step
         )
     if "proofs" in requires and "proofs" not in findings.collected:
-        proved = (
-            _missing("proofs") if case.external else collectors.proofs_of(findings.dags.values(), case.proving.name)
-        )
-        findings.add(proved, on_step)
+        where, dags = case.proving.name, findings.dags.values()
+        findings.add(_missing("proofs") if case.external else collectors.proofs_of(dags, where), on_step)
     if "contracts" in requires:
         broken, notes = _broken_contracts(case)
         findings.add(collectors.contracts_of(findings.dags.values(), case.contracts, broken, notes), on_step)

@@ -153,5 +153,10 @@ class Fired(Frozen):
     run_id: str = ""
 
 
+def unmapped(task: str) -> str:
+    """Return a task's name without its map index: all of `load[...]` are `load`."""
+    return task.partition("[")[0]
+
+
 def _hits(wanted: str, number: int | None, task: str, attempt: int) -> bool:
-    return wanted in (task, task.partition("[")[0]) and number in (None, attempt)
+    return wanted in (task, unmapped(task)) and number in (None, attempt)

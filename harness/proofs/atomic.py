@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from harness.models.fault import RecordWrites, TaskFault, WritePoint
+from harness.models.fault import RecordWrites, TaskFault, WritePoint, unmapped
 from harness.models.proof import Claim, Equals, Must, Scenario, Together
 from harness.proofs.lab import Lab
 from harness.proofs.registry import proof
@@ -20,20 +20,18 @@ def claims(lab: Lab) -> Iterator[Claim]:
     """Kill each task after each of its writes and fail it after its work; look; then let it be repaired.
 
     Write points are those of a recorded run. A failure is tried on a date that is new, and on one that was there
-    before: what a re-run deletes first is missing only there. A failure after the work of a task that writes is left
-    out the second time: a kill after its last write leaves the same.
+    before: what a re-run deletes first is missing only there.
     """
     first, second = two_dates(lab) if len(lab.dates) > 1 else (None, lab.dates[0])
     before = in_order([first]) if first else ()
     after = (*before, *in_order([second]))
     recorded = (*before, disturbed(second, RecordWrites(), inputs=(second,)))
     writes = lab.carry_out(recorded).report.runs[-1].writes
-    several, written = _with_several_commits(writes), {_task(write) for write in writes}
+    several = _with_several_commits(writes)
     for fault in _faults(lab, writes):
         whole = _whole(before, second, fault.task) if fault.moment == "at_write" and fault.task in several else None
         yield from _on_new_date(before, after, second, fault, whole)
-        if fault.moment == "at_write" or fault.task not in written:
-            yield _on_old_date(before, after, second, fault)
+        yield _on_old_date(before, after, second, fault)
 
 
 def _on_new_date(
@@ -76,20 +74,15 @@ def _with_several_commits(writes: tuple[WritePoint, ...]) -> set[str]:
     commits = Counter(
         (write.task, write.service, write.target.partition(":")[0]) for write in writes if write.operation == "COMMIT"
     )
-    return {task.partition("[")[0] for (task, _, _), number in commits.items() if number > 1}
+    return {unmapped(task) for (task, _, _), number in commits.items() if number > 1}
 
 
 def _faults(lab: Lab, writes: tuple[WritePoint, ...]) -> Iterator[TaskFault]:
     for task in tasks(lab):
-        ordinals = sorted({write.ordinal for write in writes if _task(write) == task})
+        ordinals = sorted({write.ordinal for write in writes if unmapped(write.task) == task})
         for ordinal in _spread(ordinals):
             yield TaskFault(task=task, attempt=None, moment="at_write", write=ordinal, how="kill")
         yield TaskFault(task=task, attempt=None, moment="after")
-
-
-def _task(write: WritePoint) -> str:
-    """Return whose write it is; mapped tasks are one."""
-    return write.task.partition("[")[0]
 
 
 def _spread(ordinals: list[int]) -> list[int]:

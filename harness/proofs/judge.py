@@ -17,11 +17,11 @@ TOLD = 8
 
 
 class Unfit(Exception):
-    """The DAG cannot be experimented with: a plain run of it does not pass, with nothing else before it."""
+    """The DAG cannot be experimented with: a plain run of it does not pass, not even with nothing before it."""
 
 
 class Breaks(Exception):
-    """A date does not pass after those before it, in a plain scenario whose first date passes by itself.
+    """A date does not pass after those before it, in a plain scenario, and passes by itself.
 
     Args:
         scenario: up to and with the date that fails.
@@ -42,8 +42,8 @@ def judge(lab: Lab, claim: Claim) -> list[str]:
     """Carry the claim's scenario out and return what contradicts it, a sentence each; none when it holds.
 
     Raises:
-        Unfit: the first run of a reference, which has no fault in it, does not pass.
-        Breaks: a later one does not.
+        Unfit: a run of a reference, which has no fault in it, does not pass.
+        Breaks: it does not pass after those before it, and passes alone.
         NeverFired: a fault of the scenario did not take place.
         Expired: the proof's time is over.
     """
@@ -75,10 +75,17 @@ def _must_pass(lab: Lab, reference: Scenario) -> None:
         report = lab.carry_out(reference[:length]).report
         if report.passed:
             continue
-        if length > 1:
-            raise Breaks(reference[:length], _failure(reference[length - 1], report))
-        words = reference[0].in_words()
-        raise Unfit(f"the plain scenario does not pass by itself ({words}): {'; '.join(report.reasons[:3])}")
+        step = reference[length - 1]
+        if length > 1 and _passes_alone(lab, reference[:length]):
+            raise Breaks(reference[:length], _failure(step, report))
+        words = f"the plain scenario does not pass by itself ({step.in_words()})"
+        raise Unfit(f"{words}: {'; '.join(report.reasons[:3])}")
+
+
+def _passes_alone(lab: Lab, scenario: Scenario) -> bool:
+    """Tell whether the last step passes with nothing before it but the inputs of all."""
+    inputs = tuple(date for step in scenario for date in step.inputs)
+    return lab.carry_out((scenario[-1].model_copy(update={"inputs": inputs}),)).report.passed
 
 
 def _unexpected_failure(lab: Lab, claim: Claim, scenario: Scenario) -> list[str]:

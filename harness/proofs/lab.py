@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.environment import Environment
 from harness.environment.spec import DagSpec
 from harness.errors import RunError, ServiceError
-from harness.models.fault import Fault
+from harness.models.fault import Fault, unmapped
 from harness.models.proof import Scenario, Step
 from harness.models.run import RunReport
 from harness.proofs.registry import Undecidable
@@ -259,7 +259,7 @@ def _struck(fault: Fault) -> str:
     """Return the task that a fault strikes on every try; nothing for any other fault."""
     if fault.type not in ("task", "outage") or fault.attempt is not None:
         return ""
-    return (fault.task if fault.type == "task" else fault.during).partition("[")[0]
+    return unmapped(fault.task if fault.type == "task" else fault.during)
 
 
 def _shifts(step: Step) -> Iterator[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.faults.control import CUT
-from harness.models.fault import Outage, RecordWrites
+from harness.models.fault import Outage, RecordWrites, unmapped
 from harness.models.proof import Claim, Equals
 from harness.proofs.lab import Lab
 from harness.proofs.registry import Undecidable, proof
@@ -40,5 +40,5 @@ def _used(lab: Lab, date: str) -> dict[str, set[str]]:
     recorded = lab.carry_out((disturbed(date, RecordWrites(), inputs=(date,)),))
     found: dict[str, set[str]] = {}
     for task, services in recorded.report.runs[-1].used.items():
-        found.setdefault(task.partition("[")[0], set()).update(services)
+        found.setdefault(unmapped(task), set()).update(services)
     return {task: services for task, services in found.items() if services}

@@ -78,7 +78,7 @@ def test_a_server_that_needs_more_memory_than_it_may_have_is_told_so(place: Plac
     spec = S3Spec(engine="container", memory="16m")
     running = ContainerS3().start(spec, place)
     with pytest.raises(ServiceError, match="16m of memory") as told:
-        wait_until_ready(bind("s3", "s3", spec, running.endpoint), running, within=10)
+        wait_until_ready(bind("s3", "s3", spec, running.endpoint), running, within=20)
     assert "memory" in str(told.value.hint)
 
 

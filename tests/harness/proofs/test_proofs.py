@@ -78,6 +78,13 @@ def test_a_fault_is_refuted_with_what_differs(session: Session, dag_id: str, nam
     assert result.scenario
 
 
+def test_a_date_that_fails_by_itself_leaves_all_undecided(session: Session) -> None:
+    result = decide(session, "fails_on_the_second", "rerun")
+
+    assert result.outcome == "undecided"
+    assert "does not pass by itself (run 2026-01-02)" in result.reason
+
+
 def test_the_printed_test_fails_and_names_the_difference(session: Session) -> None:
     result = decide(session, "appends", "rerun")
     module: dict[str, object] = {}

@@ -98,6 +98,9 @@ with sales("stands_alone"):
         >> task("check", "SELECT 1 / (2 - count(*)) FROM alone")
     )
 
+with sales("fails_on_the_second"):
+    table("seconds") >> task("load", "SELECT 1 / (extract(day FROM date '{day}')::int - 2)")
+
 with sales("stages_together"):
     (
         table("staged_sales")
