@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_ARGS ?=
+COMPILE := $(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	--no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast lint bench dtap compatibility traps docs screenshots build constraints clean
@@ -51,9 +53,9 @@ compatibility: setup ## check and run Airflow's example DAGs, and write docs/com
 build: setup ## wheel and source distribution in dist/
 	@$(BIN)/python -m build --installer uv
 
-constraints: ## compile constraints.txt from pyproject.toml; UPGRADE=--upgrade takes the newest
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 $(UPGRADE) \
-		--no-emit-index-url --no-header --no-annotate --quiet --output-file constraints.txt
+constraints: ## compile the pins from pyproject.toml, for each Airflow; UPGRADE=--upgrade takes the newest
+	@$(COMPILE) $(UPGRADE) --output-file constraints.txt
+	@echo 'apache-airflow<3.3' | $(COMPILE) $(UPGRADE) --constraint - --output-file constraints-airflow-3.2.txt
 
 clean: ## remove what was built here; the user's cache of jars stays
 	rm -rf .venv .stamps .harness .tox dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

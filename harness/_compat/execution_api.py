@@ -17,7 +17,7 @@ import httpx
 import svcs
 from airflow.api_fastapi.auth.tokens import JWTGenerator, JWTValidator
 from airflow.api_fastapi.common.dagbag import create_dag_bag
-from airflow.api_fastapi.common.exceptions import init_error_handlers
+from airflow.api_fastapi.common.exceptions import ERROR_HANDLERS
 from airflow.api_fastapi.execution_api.datamodels.token import TIClaims, TIToken
 from airflow.api_fastapi.execution_api.routes import execution_api_router
 from airflow.api_fastapi.execution_api.routes.connections import has_connection_access
@@ -35,7 +35,8 @@ def app() -> FastAPI:
     """Build the newest version of the API, where every caller is allowed; once, before the fork."""
     made = FastAPI(openapi_url=None)
     made.include_router(execution_api_router)
-    init_error_handlers(made)
+    for handler in ERROR_HANDLERS:
+        made.add_exception_handler(handler.exception_cls, handler.exception_handler)
 
     async def allow(request: Request) -> TIToken:
         return TIToken(id=request.path_params.get("task_instance_id", _NOBODY), claims=TIClaims(scope="execution"))

@@ -157,6 +157,12 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
         """Return the state that this try ended in, in Airflow's word; None while it runs."""
         return None if self._exit_code is None else str(getattr(self.final_state, "value", self.final_state))
 
+    def send_signal(self, signum: signal.Signals) -> None:
+        """Send a signal to the process, and to those that it has started and left in its group."""
+        with contextlib.suppress(ProcessLookupError):
+            alone = os.getpgid(self.pid) != self.pid  # it has not come to that yet
+            (os.kill if alone else os.killpg)(self.pid, signum)
+
     def crash_in_words(self) -> str | None:
         """Say how the process died, when it did not end by itself."""
         code = self._exit_code
@@ -183,6 +189,7 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
 
 def _work(dag: Any, around: Surroundings, stack_path: str, terminal: debugging.Terminal | None) -> None:
     """Be the task's process: what a worker does, on the DAG that the fork already holds."""
+    lead_a_group()
     if terminal is not None:
         terminal.take()
     forkchild.dump_stacks_to(stack_path)
@@ -199,6 +206,12 @@ def _work(dag: Any, around: Surroundings, stack_path: str, terminal: debugging.T
     task_runner._execute_task = paced
     attach_spark()
     task_runner.main()
+
+
+def lead_a_group() -> None:
+    """Make this process the first of a group, so that signals reach what it starts, too; 3.3 has done it for tasks."""
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
 
 
 def _runtime_instance(dag: Any, what: Any) -> Any:

@@ -23,7 +23,7 @@ from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
 
-from harness._compat.supervision import Surroundings, TaskTry, attach_spark, open_log
+from harness._compat.supervision import Surroundings, TaskTry, attach_spark, lead_a_group, open_log
 from harness.session import forkchild
 
 
@@ -42,12 +42,13 @@ class TriggerTry(TaskTry):
         classpath, arguments = trigger.classpath, trigger.kwargs
 
         def work() -> None:
+            lead_a_group()
             os.close(read)
             forkchild.dump_stacks_to(str(stack_path))
             _run(classpath, arguments, around, write)
 
         made: TriggerTry = super(supervisor.ActivitySubprocess, cls).start(
-            id=UUID(str(ti.id)), client=around.client, target=work, logger=logger, new_process_group=True
+            id=UUID(str(ti.id)), client=around.client, target=work, logger=logger
         )
         os.close(write)
         made.around, made.log_file, made.log_path, made.stack_path, made.ended = (

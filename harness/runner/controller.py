@@ -162,13 +162,7 @@ class Controller:
         conf = self._request.conf
         if conf is None:
             conf = with_date(self._request.spec(scheduled.dag_id).conf, plan.logical_date)
-        try:
-            run_id = scheduling.create_run(scheduled, plan, conf)
-        except scheduling.ParamValidationError as error:
-            first = str(error).splitlines()[0]
-            raise ConfigError(
-                f"{scheduled.dag_id} does not take this conf: {first}", hint="see the DAG's params"
-            ) from error
+        run_id = scheduling.create_run(scheduled, plan, conf)
         scheduling.start_at_once(scheduled.dag_id, run_id)
         if self._request.single_try:
             scheduling.without_retries(scheduled.dag_id, run_id, self._request.single_try)

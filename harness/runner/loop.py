@@ -139,7 +139,7 @@ class Loop:
             if isinstance(one.process, TriggerTry):
                 followed.add(one.process.trigger_id)
                 if one.process.trigger_id not in wanted:
-                    one.process._signal_subprocess(signal.SIGKILL)
+                    one.process.send_signal(signal.SIGKILL)
         for ti, trigger in waiting:
             if trigger.id not in followed:
                 attempt = self._attempt(ti)
@@ -229,7 +229,7 @@ class Loop:
         for signum, wait in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)):
             for one in self._running:
                 if one.process._exit_code is None:
-                    one.process._signal_subprocess(signum)
+                    one.process.send_signal(signum)
             self._drain(time.monotonic() + wait)
         return [one.attempt for one in self._running]
 

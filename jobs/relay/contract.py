@@ -1,4 +1,4 @@
-"""What the parts of the relay agree on: topics, headers, and the two ways in which a record can fail."""
+"""What the parts of the relay agree on: topics, headers, and the ways in which a record can fail."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ class InvalidRecord(ValueError):
 
 class TemporaryError(RuntimeError):
     """What the record needs is not to be had at the moment."""
+
+
+class ServiceAway(TemporaryError):
+    """Nobody answers. That is no record's fault: the run ends, and its next try begins where it was."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from jobs.relay.contract import InvalidRecord, TemporaryError
+from jobs.relay.contract import InvalidRecord, ServiceAway, TemporaryError
 
 if TYPE_CHECKING:
     import httpx
@@ -80,7 +80,8 @@ def user_of(client: httpx.Client, session_id: str, attempt: int) -> str:
         attempt: which one it is; the service serves those first that have asked before.
 
     Raises:
-        TemporaryError: the service is away, or overloaded.
+        ServiceAway: it cannot be reached.
+        TemporaryError: it is overloaded.
         InvalidRecord: it does not know the session.
     """
     import httpx
@@ -88,7 +89,7 @@ def user_of(client: httpx.Client, session_id: str, attempt: int) -> str:
     try:
         answer = client.get(f"/sessions/{session_id}", headers={"attempt": str(attempt)})
     except httpx.TransportError as error:
-        raise TemporaryError(f"identity service: {error}") from error
+        raise ServiceAway(f"identity service: {error}") from error
     if answer.status_code == 404:
         raise InvalidRecord(f"nobody knows session {session_id}")
     if answer.status_code != 200:

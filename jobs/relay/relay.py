@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobs.common.topics import REQUEST, topic_reader
-from jobs.relay.contract import ATTEMPTS, SOURCE_HEADER, Handle, InvalidRecord, TemporaryError, Topics
+from jobs.relay.contract import ATTEMPTS, SOURCE_HEADER, Handle, InvalidRecord, ServiceAway, TemporaryError, Topics
 from jobs.relay.letters import Letter
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def relay(
 
     Raises:
         TopicError: the topic's end was not reached in time. What was committed stays; calling again does the rest.
+        ServiceAway: nobody answered what `handle` asks. The batch stays for the next call.
         KafkaException: the broker refused, or another instance has taken over.
     """
     source = topics.dead if replay else topics.source
@@ -171,6 +172,9 @@ def attempt(value: bytes, handle: Handle, *, tried: int, timestamp: int, pause: 
         tried: how often it was tried by earlier runs.
         timestamp: of the record, milliseconds since 1970 UTC.
         pause: seconds after the first attempt; twice as long after each further one.
+
+    Raises:
+        ServiceAway: nobody answered, `ATTEMPTS` times.
     """
     from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
@@ -186,6 +190,8 @@ def attempt(value: bytes, handle: Handle, *, tried: int, timestamp: int, pause: 
             with one:
                 made = tried + one.retry_state.attempt_number
                 return handle(value, made)
+    except ServiceAway:
+        raise
     except (InvalidRecord, TemporaryError) as error:
         return Letter(value, type(error).__name__, str(error), made, timestamp)
     # one record that nobody thought of must not keep all that are behind it

@@ -18,7 +18,7 @@ import pytest
         ("airflow.sdk.execution_time.supervisor:ActivitySubprocess.update_task_state_if_needed", {"self"}),
         ("airflow.sdk.execution_time.supervisor:ActivitySubprocess._handle_request", {"msg", "log", "req_id"}),
         ("airflow.sdk.execution_time.supervisor:ActivitySubprocess._upload_logs", {"self"}),
-        ("airflow.sdk.execution_time.supervisor:WatchedSubprocess.start", {"target", "logger", "new_process_group"}),
+        ("airflow.sdk.execution_time.supervisor:WatchedSubprocess.start", {"target", "logger"}),
         ("airflow.sdk.execution_time.supervisor:WatchedSubprocess._check_subprocess_exit", {"self"}),
         ("airflow.sdk.execution_time.supervisor:WatchedSubprocess._cleanup_open_sockets", {"self"}),
         ("airflow.sdk.execution_time.supervisor:InProcessTestSupervisor._Client", {"base_url", "token", "dry_run"}),

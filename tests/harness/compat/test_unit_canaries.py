@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from importlib.metadata import version
 from typing import get_args
 
 import pytest
@@ -37,6 +38,7 @@ def test_private_name_is_where_it_was_and_takes_what_it_took(place: str, paramet
         assert parameters <= set(inspect.signature(found).parameters)
 
 
+@pytest.mark.skipif(version("apache-airflow").startswith("3.2."), reason="tasks ask for less there")
 def test_each_message_that_is_answered_is_one_that_tasks_send():
     from airflow.sdk.execution_time import comms
 

@@ -67,6 +67,12 @@ def test_tables_that_are_written_at_once_are_whole_although_a_commit_comes_befor
     assert result.outcome == "holds", (result.reason, result.differences)
 
 
+def test_a_task_that_is_declared_to_be_skipped_does_not_make_a_skip_of_an_empty_date(session: Session) -> None:
+    result = decide(session, "skips_as_declared", "empty")
+
+    assert result.outcome == "holds", (result.reason, result.differences)
+
+
 @pytest.mark.parametrize(("dag_id", "name", "word"), [(dag, *rest) for dag, rest in REFUTED.items()])
 def test_a_fault_is_refuted_with_what_differs(session: Session, dag_id: str, name: str, word: str) -> None:
     needs_another_clock(name)

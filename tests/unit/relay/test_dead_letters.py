@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from jobs.relay.audit import Census, complaints_about
-from jobs.relay.contract import SOURCE_HEADER, InvalidRecord, TemporaryError, Topics
+from jobs.relay.contract import SOURCE_HEADER, InvalidRecord, ServiceAway, TemporaryError, Topics
 from jobs.relay.events import handle, user_of
 from jobs.relay.letters import Letter
 from jobs.relay.relay import attempt, settle
@@ -70,6 +70,12 @@ def test_an_error_that_nobody_thought_of_is_a_dead_letter_too():
     letter = tried(Failing(ZeroDivisionError("oh"), 9))
 
     assert (letter.error_type, letter.error_message, letter.context) == ("ZeroDivisionError", "oh", "unforeseen")
+
+
+def test_an_outage_is_waited_out_and_then_ends_the_run():
+    assert tried(Failing(ServiceAway("refused"), 2)) == b"relayed"
+    with pytest.raises(ServiceAway):
+        tried(Failing(ServiceAway("refused"), 3))
 
 
 def test_an_interrupt_is_not_put_aside():
@@ -169,10 +175,10 @@ def test_an_answer_of_the_identity_service_is_told_apart(mocker, status, error):
         user_of(client, "s", 1)
 
 
-def test_an_identity_service_that_is_away_is_a_temporary_error(mocker):
+def test_an_identity_service_that_is_away_is_told_apart_from_one_that_is_busy(mocker):
     get = mocker.patch.object(httpx.Client, "get", autospec=True, side_effect=httpx.ConnectError("refused"))
 
-    with httpx.Client() as client, pytest.raises(TemporaryError, match="refused"):
+    with httpx.Client() as client, pytest.raises(ServiceAway, match="refused"):
         user_of(client, "s", 2)
     assert get.call_args.args[1:] == ("/sessions/s",)
     assert get.call_args.kwargs == {"headers": {"attempt": "2"}}

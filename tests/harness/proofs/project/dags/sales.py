@@ -6,6 +6,7 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.sensors.python import PythonSensor
 from airflow.sdk import DAG, Variable
+from airflow.sdk.exceptions import AirflowSkipException
 
 DAYS = "SELECT day, sum(amount) FROM shop WHERE day = '{day}' GROUP BY day"
 
@@ -37,6 +38,15 @@ def table(name: str):
 
 with sales("keeps"):
     table("kept") >> task("load", "DELETE FROM kept WHERE day = '{day}'", f"INSERT INTO kept {DAYS}")
+
+
+def skip() -> None:
+    raise AirflowSkipException
+
+
+with sales("skips_as_declared"):
+    table("asked") >> task("load", "DELETE FROM asked WHERE day = '{day}'", f"INSERT INTO asked {DAYS}")
+    PythonOperator(task_id="on_demand", python_callable=skip)
 
 with sales("appends"):
     table("appended") >> task("load", f"INSERT INTO appended {DAYS}")
