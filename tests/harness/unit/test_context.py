@@ -140,7 +140,7 @@ def test_value_that_no_xcom_can_hold_fails_the_task(task_context):
     def gives():
         return object()
 
-    with pytest.raises(TypeError, match="(?i)cannot serialize"):
+    with pytest.raises(TypeError, match=r"(?i)cannot serialize"):
         executed(task_context, gives())
 
 
