@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 
 class Step(NamedTuple):
-    """One step of the collection, for live displays. `state` is `running`, `pass`, `fail`, `reused` or `missing`."""
+    """One step of the collection, for live displays.
+
+    `state` is `running`, `pass`, `fail`, `reused` or `missing`, or the outcome of the proof that `detail` begins with.
+    """
 
     requirement: str
     subject: str
@@ -200,9 +203,9 @@ def prove_dag(
     from harness.proofs import prove
 
     def tell(event: ProofEvent) -> None:
-        on_step(Step("proofs", dag_id, "running", f"{event.property}: {event.outcome or event.detail}"))
         if event.outcome is not None:
             on_proved(Proved(property=event.property, outcome=event.outcome, reason=event.detail))
+        on_step(Step("proofs", dag_id, event.outcome or "running", f"{event.property}: {event.detail}"))
 
     prove(session, [dag_id], list(properties), on_event=tell)
 

@@ -260,4 +260,5 @@ def test_interrupted_proofs_go_on_where_they_were(toy: Path) -> None:
     told = {one.detail.partition(":")[0] for one in steps if one.requirement == "proofs" and one.subject == "first"}
     assert told >= {"masked"}
     assert "rerun" not in told
+    assert [one.detail for one in steps if one.state == "holds"] == ["masked: no task's failure is hidden: 1 scenario"]
     assert {one.property for one in report.dags[0].proofs} == {"rerun", "masked"}
