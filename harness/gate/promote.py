@@ -20,7 +20,7 @@ from harness.gate.plan import Plan, plan
 from harness.gate.shard import Shard, share
 from harness.gate.subjects import versions, without_gate
 from harness.gate.work import Findings, OnStep, Step, collect
-from harness.models.gate import Approval, Claim, EngineUsed, Evidence, GateReport, Refusal
+from harness.models.gate import Approval, Claim, Collected, EngineUsed, Evidence, GateReport, Refusal
 
 if TYPE_CHECKING:
     from harness.models.service import ServiceEvent
@@ -165,6 +165,11 @@ def _collected(case: Case, ask: Ask, todo: Plan, on_step: OnStep, on_service: Ca
 def _keep(case: Case, ask: Ask, findings: Findings, started: datetime, approval: Approval | None) -> Claim:
     subjects = case.scope.subjects
     before = case.before.claim() if case.before else None
+    interrupted = [
+        Collected(requirement=name, outcome="missing", reasons=("its collection was interrupted",))
+        for name in case.policy.requires
+        if name not in findings.collected
+    ]
     evidence = Evidence(
         environment=case.environment.name,
         stage=case.environment.spec.stage,
@@ -176,7 +181,7 @@ def _keep(case: Case, ask: Ask, findings: Findings, started: datetime, approval:
         versions={"python": platform.python_version(), **versions()},
         engines=engines(case.environment),
         resolved=without_gate(case.environment),
-        collected=tuple(findings.collected.values()),
+        collected=(*findings.collected.values(), *interrupted),
         dags=tuple(findings.dags[dag_id] for dag_id in sorted(findings.dags)),
         contracts=tuple(one.shape for one in case.contracts),
         drift=tuple(findings.drift),

@@ -253,7 +253,10 @@ def test_interrupted_proofs_go_on_where_they_were(toy: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         gate(Ask(Environment.load("test"), Path("dags")), interrupt)
+    interrupted = standings(Path("environments"))[-1]
     report, steps = enter("test")
+
+    assert (interrupted.stage, interrupted.failed) == ("test", ("runs", "proofs"))
 
     assert report.passed, report.reasons
     assert run_again(steps) == []

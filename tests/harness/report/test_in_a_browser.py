@@ -84,7 +84,8 @@ def test_what_must_be_found_on_the_page_is_shown(chrome: Chrome, report: Path) -
         "passed",
         "DAG801 acc has no connection 'partner'",
         "pool wide: extra; allowed: acceptance has one pool for each team",
-        "rerun: refuted; the second run of 2026-01-02 adds 14 rows",
+        "rerun of orders_medallion is refuted",
+        "the second run of 2026-01-02 adds 14 rows",
         "column country: 2 rows are not one of NL, DE",
         "Since the last green run: publish: success → failed; audit: success → upstream_failed",
         "lake/gold/daily_revenue: 14 rows added",
@@ -224,6 +225,7 @@ def test_a_screen_reader_is_told_the_parts_of_the_page(chrome: Chrome, report: P
         "Stages",
         "Requirements",
         "DAGs",
+        "Proofs",
         "Tasks of orders_medallion",
         "Tasks of regions",
     ]
