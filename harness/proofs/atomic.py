@@ -9,7 +9,7 @@ from harness.models.fault import RecordWrites, TaskFault, WritePoint, unmapped
 from harness.models.proof import Claim, Equals, Must, Scenario, Together
 from harness.proofs.lab import Lab
 from harness.proofs.registry import proof
-from harness.proofs.steps import disturbed, in_order, repaired, tasks, two_dates
+from harness.proofs.steps import disturbed, first_tasks, in_order, repaired, tasks, two_dates
 
 #: write points of one task that are tried; of more, the first ones, the last, and evenly between
 POINTS = 4
@@ -29,18 +29,17 @@ def claims(lab: Lab) -> Iterator[Claim]:
     writes = lab.carry_out(recorded).report.runs[-1].writes
     several = _with_several_commits(writes)
     for fault in _faults(lab, writes):
-        whole = _whole(before, second, fault.task) if fault.moment == "at_write" and fault.task in several else None
-        yield from _on_new_date(before, after, second, fault, whole)
+        must: list[Must] = []
+        if before:
+            must.append(Equals(references=(before, after, *_others(lab, before, second, fault.task))))
+        if fault.moment == "at_write" and fault.task in several:
+            must.append(_whole(before, second, fault.task))
+        yield from _on_new_date(before, after, second, fault, must)
         yield _on_old_date(before, after, second, fault)
 
 
-def _on_new_date(
-    before: Scenario, after: Scenario, date: str, fault: TaskFault, whole: Together | None
-) -> Iterator[Claim]:
+def _on_new_date(before: Scenario, after: Scenario, date: str, fault: TaskFault, must: list[Must]) -> Iterator[Claim]:
     failed: Scenario = (*before, disturbed(date, fault, inputs=(date,)))
-    must: list[Must] = [Equals(references=(before, after))] if before else []
-    if whole:
-        must.append(whole)
     if must:
         yield Claim(scenario=failed, must=tuple(must), because="a failure leaves a part of the output")
     yield Claim(
@@ -58,6 +57,19 @@ def _on_old_date(before: Scenario, after: Scenario, date: str, fault: TaskFault)
         because="a failure while a date is run again damages what was there",
         shorter=(*after, disturbed(date, fault)),
     )
+
+
+def _others(lab: Lab, before: Scenario, date: str, task: str) -> Iterator[Scenario]:
+    """Yield the run of the branches that a task's failure does not stop, where the DAG begins with several tasks.
+
+    All first tasks that lead to it fail before their work, so nothing of its own branch is in there: a half that one of
+    them leaves is still a half.
+    """
+    first = first_tasks(lab)
+    own = [root for root, reached in first.items() if task in reached]
+    if len(own) < len(first):
+        faults = (TaskFault(task=root, attempt=None, moment="before") for root in own)
+        yield (*before, disturbed(date, *faults, inputs=(date,)))
 
 
 def _whole(before: Scenario, date: str, task: str) -> Together:

@@ -42,14 +42,15 @@ def judge(lab: Lab, claim: Claim) -> list[str]:
     """Carry the claim's scenario out and return what contradicts it, a sentence each; none when it holds.
 
     Raises:
-        Unfit: a run of a reference, which has no fault in it, does not pass.
+        Unfit: a run of a reference does not pass, although it has no fault in it.
         Breaks: it does not pass after those before it, and passes alone.
-        NeverFired: a fault of the scenario did not take place.
+        NeverFired: a fault of the scenario, or of a reference, did not take place.
         Expired: the proof's time is over.
     """
     references = _references(claim)
     for reference in references:
         _must_pass(lab, reference)
+        _must_have_fired(lab, reference)
     left = lab.carry_out(claim.scenario)
     found: list[str] = []
     for length in range(1, len(claim.scenario) + 1):
@@ -73,9 +74,9 @@ def _references(claim: Claim) -> list[Scenario]:
 def _must_pass(lab: Lab, reference: Scenario) -> None:
     for length in range(1, len(reference) + 1):
         report = lab.carry_out(reference[:length]).report
-        if report.passed:
-            continue
         step = reference[length - 1]
+        if report.passed or _disturbed(step):
+            continue
         if length > 1 and _passes_alone(lab, reference[:length]):
             raise Breaks(reference[:length], _failure(step, report))
         words = f"the plain scenario does not pass by itself ({step.in_words()})"

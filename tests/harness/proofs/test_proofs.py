@@ -23,6 +23,7 @@ REFUTED = {
     "appends": ("rerun", "1 row added"),
     "counts_runs": ("order", "counted"),
     "halves": ("atomic", "halved"),
+    "removes_beside": ("atomic", "beside"),
     "one_by_one": ("atomic", "warehouse is half written: warehouse.public.heads is new, warehouse.public.lines is old"),
     "swallows": ("masked", "although prepare failed"),
     "wipes": ("empty", "wiped"),
@@ -69,6 +70,12 @@ def test_tables_that_are_written_at_once_are_whole_although_a_commit_comes_befor
 
 def test_a_task_that_is_declared_to_be_skipped_does_not_make_a_skip_of_an_empty_date(session: Session) -> None:
     result = decide(session, "skips_as_declared", "empty")
+
+    assert result.outcome == "holds", (result.reason, result.differences)
+
+
+def test_a_failure_may_leave_branches_that_do_not_depend_on_it_new(session: Session) -> None:
+    result = decide(session, "two_shops", "atomic")
 
     assert result.outcome == "holds", (result.reason, result.differences)
 

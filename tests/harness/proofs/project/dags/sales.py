@@ -48,6 +48,16 @@ with sales("skips_as_declared"):
     table("asked") >> task("load", "DELETE FROM asked WHERE day = '{day}'", f"INSERT INTO asked {DAYS}")
     PythonOperator(task_id="on_demand", python_callable=skip)
 
+with sales("two_shops"):
+    for shop in ("north", "south"):
+        create = task(f"prepare_{shop}", "CREATE TABLE IF NOT EXISTS shops (name text, day date, total int)")
+        remove = f"DELETE FROM shops WHERE name = '{shop}' AND day = '{{day}}'"
+        create >> task(f"load_{shop}", remove, f"INSERT INTO shops SELECT '{shop}', sales.* FROM ({DAYS}) AS sales")
+
+with sales("removes_beside"):
+    removed = task("remove", "CREATE TABLE IF NOT EXISTS beside (day date)", "DELETE FROM beside")
+    [removed, task("look", "SELECT 1")] >> task("load", f"INSERT INTO beside SELECT day FROM ({DAYS}) AS sales")
+
 with sales("appends"):
     table("appended") >> task("load", f"INSERT INTO appended {DAYS}")
 
