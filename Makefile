@@ -41,8 +41,8 @@ docs: setup ## write the pages that are made from the code: docs/pipelines.md, d
 	@$(BIN)/python scripts/pipelines_page.py
 	@$(BIN)/python -m harness.checks.docs
 
-screenshots: setup ## take the pictures of the report that docs/gate.md shows; needs chromium and its driver
-	@$(BIN)/python -m tests.harness.report.screenshots
+screenshots: setup ## take the pictures of the report that docs/gate.md shows, of PAGE for those of the suite; needs chromium
+	@$(BIN)/python -m tests.harness.report.screenshots $(PAGE)
 
 traps: setup ## DAGs with one defect each: which ones are found, beside what other tools find; writes docs/traps.md
 	@$(BIN)/python scripts/traps.py
