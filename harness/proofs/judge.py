@@ -12,6 +12,9 @@ from harness.proofs.lab import Lab, Left
 from harness.proofs.leaks import find_leaks
 from harness.state import Snapshot, diff, in_words
 
+#: the object that says that a folder is complete
+MARKER = "/_SUCCESS"
+
 #: differences told for one claim; the first ones show what is wrong, the rest is noise
 TOLD = 8
 
@@ -138,16 +141,31 @@ def _judge(lab: Lab, claim: Claim, must: Must, left: Left) -> list[str]:
 def _equals(lab: Lab, must: Equals, left: Left) -> list[str]:
     """Each unit of the output is as one of the references has it; the differences are to the nearest one."""
     wanted = [lab.carry_out(reference).outputs for reference in must.references]
-    names = {_unit(lab, dataset) for snapshot in [left.outputs, *wanted] for dataset in snapshot}
+    outputs = _published(left.outputs, wanted)
+    names = {_unit(lab, dataset) for snapshot in [outputs, *wanted] for dataset in snapshot}
     found = []
     for name in sorted(names):
-        mine = _part(lab, left.outputs, name)
+        mine = _part(lab, outputs, name)
         compared = [[one for one in diff(_part(lab, other, name), mine) if not _nothing(one)] for other in wanted]
         if all(compared):
             nearest = min(compared, key=lambda differences: sum(one.added + one.removed for one in differences))
             half = f"{name} is neither as before nor as after: " if len(wanted) > 1 else ""
             found += [half + in_words(one) for one in nearest]
     return found
+
+
+def _published(outputs: Snapshot, references: Iterable[Snapshot]) -> Snapshot:
+    """Leave out folders without the marker that they have in a reference: their readers wait for it.
+
+    Source: Hadoop's FileOutputCommitter, which writes `_SUCCESS` when all files of a folder are there.
+    """
+    marked = {folder for one in references for folder in _marked(one)} - _marked(outputs)
+    kept = (one for one in outputs if one.kind != "object" or one.name.rpartition("/")[0] not in marked)
+    return Snapshot(datasets=tuple(kept))
+
+
+def _marked(snapshot: Snapshot) -> set[str]:
+    return {one.name.removesuffix(MARKER) for one in snapshot if one.kind == "object" and one.name.endswith(MARKER)}
 
 
 def _together(lab: Lab, must: Together, left: Snapshot) -> list[str]:

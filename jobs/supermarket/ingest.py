@@ -23,12 +23,14 @@ class Batch:
 def copy_to_raw(s3: Any, *, landing: str, lake: str, supermarket: int, day: str) -> int:
     """Make the archive of a delivery equal to it, byte for byte; what was delivered no longer leaves the archive too.
 
+    The marker comes last: where it is, the files that it speaks of are there.
+
     Returns:
         How many files it has.
     """
     source, target = delivery_prefix(supermarket, day), raw_prefix(supermarket, day)
     names = {key.removeprefix(source) for key in keys(s3, landing, source)}
-    for name in sorted(names):
+    for name in sorted(names, key=lambda name: (name == MARKER, name)):
         s3.copy_object(CopySource={"Bucket": landing, "Key": source + name}, Bucket=lake, Key=target + name)
     for key in keys(s3, lake, target):
         if key.removeprefix(target) not in names:

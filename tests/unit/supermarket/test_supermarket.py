@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from environments.sources.promotions import VOLUMES, PromotionSource
 from harness.unit import run_operator
+from jobs.supermarket import ingest
 from jobs.supermarket.contract import MARKER
 from jobs.supermarket.ingest import complaint, read
 from jobs.supermarket.sensors import DeliverySensor, is_complete
@@ -96,6 +97,17 @@ def test_a_sensor_gives_up_after_its_window(mock_hook, task_context):
 )
 def test_each_defect_has_its_reason(before, promo, reason):
     assert complaint({"price_before": before, "price_promo": promo}) == reason
+
+
+def test_the_marker_is_archived_when_all_files_are_there(mocker):
+    delivered = {"landing": (MARKER, "data.csv"), "lake": ()}
+    mocker.patch.object(ingest, "keys", lambda s3, bucket, prefix: [prefix + name for name in delivered[bucket]])
+    s3 = mocker.Mock(spec=["copy_object", "delete_object"])
+
+    ingest.copy_to_raw(s3, landing="landing", lake="lake", supermarket=1, day="2026-01-01")
+
+    copied = [call.kwargs["Key"].rpartition("/")[2] for call in s3.copy_object.call_args_list]
+    assert copied == ["data.csv", MARKER]
 
 
 def test_a_correction_in_a_later_file_wins():
