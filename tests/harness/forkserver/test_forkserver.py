@@ -192,6 +192,16 @@ def test_socket_is_in_a_private_folder(server):
     assert Path(server.address).parent.stat().st_mode & 0o077 == 0
 
 
+def test_a_module_that_prints_while_it_is_imported_does_not_hide_the_answer(tmp_path, monkeypatch):
+    (tmp_path / "chatty.py").write_text("print('setup plugin one')\nprint('setup plugin two')\n")
+
+    # its lines wait in the server's buffer, and come with the answer at once
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    with ForkServer.start(folder=tmp_path / "home", preload=["chatty"], within=30) as server:
+        assert server.alive()
+
+
 def test_stopped_server_is_missed_in_words(tmp_path):
     with ForkServer.start(folder=tmp_path, preload=[]) as server:
         address = server.address
