@@ -245,7 +245,7 @@ class ForkServer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=out,
-                bufsize=0,  # what a buffer holds, `select` does not see: the answer could wait there behind another line
+                bufsize=0,  # `select` does not see what a buffer holds: the answer could wait there behind another line
                 env=_environment(folder, environ or {}),
                 cwd=folder,
                 start_new_session=True,
