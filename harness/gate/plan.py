@@ -76,17 +76,26 @@ def _settled(dag: DagEvidence) -> tuple[Proved, ...]:
 
 
 def _known(dag_id: str, scope: Scope, earlier: Sequence[Claim], oldest: datetime) -> DagEvidence | None:
-    """Return what earlier evidence says about a DAG, when all that it depends on is what it was."""
+    """Return what earlier evidence says about a DAG, when all that it depends on is what it was.
+
+    Its runs are those of the newest; proofs of older ones count where no newer one has asked.
+    """
     names = {*scope.inputs[dag_id], *scope.shared}
+    known: DagEvidence | None = None
+    asked: set[str] = set()
     for claim in earlier:
         dag = claim.evidence.dag(dag_id)
         if dag is None or dag.verdict != "pass" or dag.broken or dag.collected is None or dag.collected < oldest:
             continue
         # what it no longer depends on counts too: a file that is gone was read once
-        if set(dag.inputs) == set(scope.inputs[dag_id]) and unchanged(names, claim.digests, scope.digests):
-            reused = dag.reused or claim.evidence.commit or "an earlier state"
-            return dag.model_copy(update={"reused": reused, "proofs": _settled(dag)})
-    return None
+        if set(dag.inputs) != set(scope.inputs[dag_id]) or not unchanged(names, claim.digests, scope.digests):
+            continue
+        reused = dag.reused or claim.evidence.commit or "an earlier state"
+        known = known or dag.model_copy(update={"reused": reused, "proofs": ()})
+        proofs = (*known.proofs, *(one for one in _settled(dag) if one.property not in asked))
+        known = known.model_copy(update={"proofs": proofs})
+        asked |= {one.property for one in dag.proofs}
+    return known
 
 
 def _affected(

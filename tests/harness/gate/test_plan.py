@@ -138,6 +138,27 @@ def test_a_property_that_is_known_to_hold_is_not_proved_again(
 
 
 @pytest.mark.parametrize(
+    ("newer", "expected"),
+    [
+        ([], {"rerun", "order"}),
+        ([("masked", "holds")], {"masked", "rerun", "order"}),
+        ([("rerun", "refuted")], {"order"}),  # what has changed its mind is asked again
+        ([("rerun", "skipped")], {"rerun", "order"}),
+    ],
+)
+def test_proofs_of_several_pieces_of_evidence_count_together(newer: list[tuple[str, str]], expected: set[str]) -> None:
+    claims = [
+        evidence({"a": {"proofs": [{"property": name, "outcome": outcome} for name, outcome in proofs]}})
+        for proofs in (newer, [("rerun", "holds"), ("order", "holds")])
+    ]
+
+    known = planned(scope(), *claims, policy={"requires": ["proofs"]}).known["a"]
+
+    assert {one.property for one in known.proofs} == expected
+    assert len(known.proofs) == len(expected)
+
+
+@pytest.mark.parametrize(
     ("dags", "writers", "expected"),
     [
         ({"b": {"contracts": ("c",)}}, {}, ("b",)),
