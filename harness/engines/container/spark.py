@@ -21,6 +21,7 @@ from harness.engines.container.docker_engine import connect
 from harness.engines.embedded.spark import start_host
 from harness.engines.images import image_for, pyspark_version
 from harness.engines.jars import fingerprint, jars
+from harness.engines.jvm import QUICK
 from harness.engines.process import ProcessRunning, free_ports, random_password
 from harness.environment.spec import ServiceSpec, SparkSpec
 from harness.errors import ConfigError, Crashed, ServiceError, StartTimeout
@@ -244,7 +245,7 @@ class Cluster:
         (self._conf / "spark-defaults.conf").write_text("".join(lines))
 
     def _executor_settings(self) -> dict[str, str]:
-        options = {"spark.executor.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Duser.timezone=UTC"}
+        options = {"spark.executor.extraJavaOptions": " ".join((*QUICK, "-Duser.timezone=UTC"))}
         return {**options, **({"spark.executor.extraClassPath": self._class_path()} if self._jars else {})}
 
     def _class_path(self) -> str:
