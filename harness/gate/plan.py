@@ -82,6 +82,7 @@ def _known(dag_id: str, scope: Scope, earlier: Sequence[Claim], oldest: datetime
     """
     names = {*scope.inputs[dag_id], *scope.shared}
     known: DagEvidence | None = None
+    proofs: list[Proved] = []
     asked: set[str] = set()
     for claim in earlier:
         dag = claim.evidence.dag(dag_id)
@@ -90,12 +91,10 @@ def _known(dag_id: str, scope: Scope, earlier: Sequence[Claim], oldest: datetime
         # what it no longer depends on counts too: a file that is gone was read once
         if set(dag.inputs) != set(scope.inputs[dag_id]) or not unchanged(names, claim.digests, scope.digests):
             continue
-        reused = dag.reused or claim.evidence.commit or "an earlier state"
-        known = known or dag.model_copy(update={"reused": reused, "proofs": ()})
-        proofs = (*known.proofs, *(one for one in _settled(dag) if one.property not in asked))
-        known = known.model_copy(update={"proofs": proofs})
+        known = known or dag.model_copy(update={"reused": dag.reused or claim.evidence.commit or "an earlier state"})
+        proofs += [one for one in _settled(dag) if one.property not in asked]
         asked |= {one.property for one in dag.proofs}
-    return known
+    return known.model_copy(update={"proofs": tuple(proofs)}) if known else None
 
 
 def _affected(
