@@ -16,7 +16,7 @@ from tests.harness.report.overview import write_page
 
 IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
 #: CSS pixels: from the verdict down to the graph and the log of the failed run, and to the end of the proofs
-WIDTH, HEIGHTS = 1280, {"report": 2100, "suite": 1850}
+WIDTH, HEIGHTS = 1280, {"report": 2100, "suite": 2480}
 _LOG = """
 const log = [...document.querySelectorAll('summary')].find(e => e.innerText === 'log');
 log.parentElement.open = true;
