@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from environments.sources.promotions import VOLUMES, PromotionSource
 from jobs.common.tables import make_table, replace_rows
 from jobs.supermarket.contract import PROMOTIONS
@@ -26,8 +28,9 @@ def seed(services: Mapping[str, Any], dates: Iterable[date], data: DataSpec) -> 
         dates: days on which supermarkets deliver; without any the table is there, and empty.
         data: volume and seed.
     """
-    source, postgres = PromotionSource(data.seed, VOLUMES[data.volume]), services["postgres"]
-    make_table(postgres.client_for("warehouse"), PROMOTIONS.create)
-    for day in dates:
-        rows = read(source.delivery(SUPERMARKET, day)).promotions.values()
-        replace_rows(postgres.dsn("warehouse"), PROMOTIONS, {"supermarket_id": SUPERMARKET, "day": day}, rows)
+    source = PromotionSource(data.seed, VOLUMES[data.volume])
+    with psycopg.connect(services["postgres"].dsn("warehouse")) as connection:
+        make_table(connection, PROMOTIONS.create)
+        for day in dates:
+            rows = read(source.delivery(SUPERMARKET, day)).promotions.values()
+            replace_rows(connection, PROMOTIONS, {"supermarket_id": SUPERMARKET, "day": day}, rows)

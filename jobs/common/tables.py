@@ -22,11 +22,11 @@ class Table:
     create: str
 
 
-def replace_rows(dsn: str, table: Table, part: Mapping[str, Any], rows: Iterable[Sequence[Any]]) -> int:
+def replace_rows(connection: Any, table: Table, part: Mapping[str, Any], rows: Iterable[Sequence[Any]]) -> int:
     """Put rows in the place of what a part of a table holds; whoever reads sees the old part or the new one.
 
     Args:
-        dsn: libpq connection string.
+        connection: of psycopg, in a transaction; all that is replaced before its end becomes visible at once.
         table: made when it is missing.
         part: which rows are replaced: column to value. The new rows get these values beside their own.
         rows: the new content.
@@ -34,7 +34,6 @@ def replace_rows(dsn: str, table: Table, part: Mapping[str, Any], rows: Iterable
     Returns:
         How many rows the part has now.
     """
-    import psycopg
     from psycopg import sql
 
     at = sql.Identifier("public", table.name)
@@ -44,8 +43,8 @@ def replace_rows(dsn: str, table: Table, part: Mapping[str, Any], rows: Iterable
         at, sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(", ").join(sql.Placeholder() * len(columns))
     )
     new = [(*part.values(), *row) for row in rows]
-    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
-        make_table(connection, table.create)
+    make_table(connection, table.create)
+    with connection.cursor() as cursor:
         cursor.execute(sql.SQL("DELETE FROM {} WHERE {}").format(at, same), tuple(part.values()))
         cursor.executemany(insert, new)
     return len(new)

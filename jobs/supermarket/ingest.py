@@ -39,17 +39,20 @@ def copy_to_raw(s3: Any, *, landing: str, lake: str, supermarket: int, day: str)
 
 
 def process(s3: Any, dsn: str, *, lake: str, supermarket: int, day: str) -> dict[str, int]:
-    """Replace a supermarket's rows of a day by what its archive holds."""
+    """Replace a supermarket's rows of a day by what its archive holds: promotions and rejects at once, or neither."""
+    import psycopg
+
     prefix = raw_prefix(supermarket, day)
     files = {
         key.removeprefix(prefix): s3.get_object(Bucket=lake, Key=key)["Body"].read() for key in keys(s3, lake, prefix)
     }
     batch = read(files)
     part = {"supermarket_id": supermarket, "day": day}
-    return {
-        "promotions": replace_rows(dsn, PROMOTIONS, part, batch.promotions.values()),
-        "rejects": replace_rows(dsn, REJECTS, part, batch.rejects),
-    }
+    with psycopg.connect(dsn) as connection:
+        return {
+            "promotions": replace_rows(connection, PROMOTIONS, part, batch.promotions.values()),
+            "rejects": replace_rows(connection, REJECTS, part, batch.rejects),
+        }
 
 
 def read(files: dict[str, bytes]) -> Batch:

@@ -17,5 +17,5 @@ def create_metrics(dsn: str, *, supermarket: int, day: str) -> dict[str, str]:
     with psycopg.connect(dsn) as connection:
         make_table(connection, PROMOTIONS.create)
         found = connection.execute(_SUM_UP, (supermarket, day)).fetchall()
-    replace_rows(dsn, METRICS, {"supermarket_id": supermarket, "day": day}, found)
+        replace_rows(connection, METRICS, {"supermarket_id": supermarket, "day": day}, found)
     return dict(zip(METRICS.columns, map(str, found[0]), strict=True))

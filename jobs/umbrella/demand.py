@@ -29,4 +29,7 @@ def join(sales: Iterable[Sale], weather: Iterable[Weather]) -> list[tuple[object
 
 def replace_day(dsn: str, day: date, rows: list[tuple[object, ...]]) -> int:
     """Put the rows in the place of the day's."""
-    return replace_rows(dsn, TABLE, {"day": day}, rows)
+    import psycopg
+
+    with psycopg.connect(dsn) as connection:
+        return replace_rows(connection, TABLE, {"day": day}, rows)

@@ -22,7 +22,8 @@ def replace(postgres):
     """Replaces a day of shop 1, and returns what the whole table holds then."""
 
     def run(day, *rows):
-        assert replace_rows(postgres.dsn("warehouse"), PRICES, {"shop": 1, "day": day}, rows) == len(rows)
+        with psycopg.connect(postgres.dsn("warehouse")) as connection:
+            assert replace_rows(connection, PRICES, {"shop": 1, "day": day}, rows) == len(rows)
 
     return run
 
