@@ -203,9 +203,11 @@ def prove_dag(
     from harness.proofs import prove
 
     def tell(event: ProofEvent) -> None:
-        if event.outcome is not None:
-            on_proved(Proved(property=event.property, outcome=event.outcome, reason=event.detail))
-        on_step(Step("proofs", dag_id, event.outcome or "running", f"{event.property}: {event.detail}"))
+        one = event.result
+        if one is not None:
+            found = one.model_dump(include={"property", "outcome", "reason", "scenario"})
+            on_proved(Proved(**found, differences=one.differences[:_FOUND]))
+        on_step(Step("proofs", dag_id, one.outcome if one else "running", f"{event.property}: {event.detail}"))
 
     prove(session, [dag_id], list(properties), on_event=tell)
 

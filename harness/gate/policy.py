@@ -171,7 +171,8 @@ def _proofs_of(dag_id: str, dag: DagEvidence | None, wanted: Sequence[str]) -> I
     for name in wanted:
         one = proved.get(name)
         if one is not None and one.outcome not in ("holds", "skipped"):
-            yield _refusal("proofs", f"{name} is {one.outcome}: {one.reason or 'no reason was given'}", dag_id)
+            why = ": ".join((one.reason or "no reason was given", *one.differences[:1]))
+            yield _refusal("proofs", f"{name} is {one.outcome}: {why}", dag_id)
 
 
 def _contracts(evidence: Evidence, now: Circumstances) -> Iterator[Refusal]:

@@ -28,11 +28,18 @@ class Subject(Frozen):
 
 
 class Proved(Frozen):
-    """What one proof of a DAG came to."""
+    """What one proof of a DAG came to.
+
+    Args:
+        scenario: where it is refuted, the smallest that shows it, a sentence for each step.
+        differences: what is different there, the first few, a sentence each.
+    """
 
     property: str
     outcome: Literal["holds", "refuted", "skipped", "undecided"]
     reason: str = ""
+    scenario: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
 
 
 class DagEvidence(Frozen):

@@ -183,13 +183,13 @@ class ProofEvent(Frozen):
 
     Args:
         property: what is being decided.
-        detail: the step of the scenario, in words; with an outcome, its reason.
-        outcome: given when the property is decided.
+        detail: the step of the scenario, in words; with a result, its reason.
+        result: given when the property is decided.
         runs: how many steps were carried out so far for this DAG.
     """
 
     dag_id: str
     property: str
     detail: str = ""
-    outcome: Outcome | None = None
+    result: ProofResult | None = None
     runs: int = 0

@@ -95,9 +95,7 @@ def _decide_all(lab: Lab, proofs: Sequence[Proof], deadline: float | None, on_ev
             lab.until = began + (deadline or one.deadline)
             result = _decide(lab, one)
         result = result.model_copy(update={"seconds": time.monotonic() - began, "runs": lab.runs - runs})
-        on_event(
-            ProofEvent(dag_id=lab.dag_id, property=one.id, detail=result.reason, outcome=result.outcome, runs=lab.runs)
-        )
+        on_event(ProofEvent(dag_id=lab.dag_id, property=one.id, detail=result.reason, result=result, runs=lab.runs))
         yield result
 
 

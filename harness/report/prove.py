@@ -36,12 +36,13 @@ class ProveProgress:
             self._status.stop()
 
     def __call__(self, event: ProofEvent) -> None:
-        if event.outcome is None:
+        if event.result is None:
             if self._status:
                 self._status.update(f"{event.dag_id} {event.property}: {escape(event.detail)} (step {event.runs + 1})")
             return
-        style = _STYLES[event.outcome]
-        self._out.print(f"{event.dag_id} {event.property}: [{style}]{event.outcome}[/{style}] {escape(event.detail)}")
+        outcome = event.result.outcome
+        style = _STYLES[outcome]
+        self._out.print(f"{event.dag_id} {event.property}: [{style}]{outcome}[/{style}] {escape(event.detail)}")
 
 
 def print_proofs(report: ProveReport) -> None:

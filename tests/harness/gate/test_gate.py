@@ -224,6 +224,24 @@ def test_properties_are_proved_and_an_undecided_one_refuses(toy: Path) -> None:
     assert "undecided" in proved.values()
 
 
+def test_a_refuted_property_is_refused_with_the_way_to_it_and_what_differs(toy: Path) -> None:
+    hiding = DAG.replace(
+        "    put()\n", '    put() >> task(trigger_rule="all_done")(lambda: None).override(task_id="end")()\n'
+    )
+    write(toy / "dags" / "first.py", hiding.replace("NAME", "first"))
+    rules = "[proofs]\n  runs: [first]\n  proofs: [masked]"
+    write(toy / "environments" / "test.yaml", STAGE.format(stage="test", requires=rules))
+
+    report, _ = enter("test")
+
+    (one,) = report.dags[0].proofs
+    assert one.outcome == "refuted"
+    assert any("put fails" in step for step in one.scenario), one.scenario
+    assert one.differences
+    refusal = f"proofs: first: masked is refuted: {one.reason}: {one.differences[0]}"
+    assert refusal in report.reasons
+
+
 def test_properties_are_proved_in_the_environment_that_the_policy_names(toy: Path) -> None:
     rules = "[runs, proofs]\n  runs: [first]\n  proofs: [rerun]\n  proofs_in: dev"
     write(toy / "environments" / "test.yaml", STAGE.format(stage="test", requires=rules))

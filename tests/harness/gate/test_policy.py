@@ -121,6 +121,13 @@ def test_only_what_holds_or_is_declared_counts_as_proved(outcome: str, refused: 
     assert found == ([f"proofs: a: rerun is {outcome}: 2 rows differ"] if refused else [])
 
 
+def test_the_first_difference_of_a_refuted_property_is_told() -> None:
+    proof = Proved(property="rerun", outcome="refuted", reason="not the same", differences=("2 rows more", "1 less"))
+    held = claim(dags=(DAG.model_copy(update={"proofs": (proof,)}),))
+    found = sentences(policy(requires=["proofs"], proofs=["rerun"]), held, now())
+    assert found == ["proofs: a: rerun is refuted: not the same: 2 rows more"]
+
+
 def test_a_property_that_was_not_asked_is_named() -> None:
     found = sentences(policy(requires=["proofs"]), claim(), now(properties=("rerun", "order")))
     assert found == ["proofs: a: not asked: rerun, order"]

@@ -148,7 +148,13 @@ def _ran(project: Path, run: RunResult) -> DagEvidence:
 
 _PROOFS = (
     Proved(property="masked", outcome="holds"),
-    Proved(property="rerun", outcome="refuted", reason="the second run of 2026-01-02 adds 14 rows to daily_revenue"),
+    Proved(
+        property="rerun",
+        outcome="refuted",
+        reason="running a date again changes what is there",
+        scenario=("run 2026-01-02", "run 2026-01-02 again"),
+        differences=("the second run of 2026-01-02 adds 14 rows to daily_revenue",),
+    ),
     Proved(property="clock", outcome="undecided", reason="the clock of a service cannot be shifted here"),
 )
 

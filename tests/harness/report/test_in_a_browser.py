@@ -85,6 +85,8 @@ def test_what_must_be_found_on_the_page_is_shown(chrome: Chrome, report: Path) -
         "DAG801 acc has no connection 'partner'",
         "pool wide: extra; allowed: acceptance has one pool for each team",
         "rerun of orders_medallion is refuted",
+        "running a date again changes what is there",
+        "run 2026-01-02 again",
         "the second run of 2026-01-02 adds 14 rows",
         "column country: 2 rows are not one of NL, DE",
         "Since the last green run: publish: success → failed; audit: success → upstream_failed",
