@@ -108,6 +108,7 @@ def unit(project: Path, folders: Sequence[str], deadline: float) -> Collected:
         failed=len(failed),
         reasons=tuple(failed[:_FOUND]) or ((f"pytest ended with exit code {done.returncode}",) if bad else ()),
         seconds=seconds,
+        at=datetime.now(UTC),
     )
 
 
@@ -206,7 +207,7 @@ def prove_dag(
         one = event.result
         if one is not None:
             found = one.model_dump(include={"property", "outcome", "reason", "scenario"})
-            on_proved(Proved(**found, differences=one.differences[:_FOUND]))
+            on_proved(Proved(**found, differences=one.differences[:_FOUND], collected=datetime.now(UTC)))
         on_step(Step("proofs", dag_id, one.outcome if one else "running", f"{event.property}: {event.detail}"))
 
     prove(session, [dag_id], list(properties), on_event=tell)
@@ -243,7 +244,10 @@ def proofs_of(dags: Iterable[DagEvidence], environment: str, seconds: float = 0.
         else ()
         if proofs
         else ("no DAG was proved",),
-        notes=(f"made in {environment}; {sum(one.outcome == 'skipped' for one in proofs)} skipped with a reason",),
+        notes=(
+            f"made in {environment}; {sum(one.outcome == 'skipped' for one in proofs)} skipped with a reason, "
+            f"{sum(one.reused is not None for one in proofs)} unchanged",
+        ),
         seconds=seconds,
     )
 

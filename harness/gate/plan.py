@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,13 +21,15 @@ class Plan:
         runs: DAGs to run, in their order.
         proofs: DAGs to prove.
         unit: earlier result of the unit tests; None runs them.
-        known: dag id -> what is known of it and still holds: its runs, and those of its proofs that are settled.
+        known: dag id -> what is known of its runs, and still holds, with its settled proofs.
+        proved: dag id -> its settled proofs, also where it is to be run.
     """
 
     runs: tuple[str, ...] = ()
     proofs: tuple[str, ...] = ()
     unit: Collected | None = None
     known: Mapping[str, DagEvidence] = field(default_factory=dict)
+    proved: Mapping[str, tuple[Proved, ...]] = field(default_factory=dict)
 
 
 def plan(  # noqa: PLR0913 - one argument for each thing that the decision depends on
@@ -35,6 +37,7 @@ def plan(  # noqa: PLR0913 - one argument for each thing that the decision depen
     scope: Scope,
     earlier: Sequence[Claim],
     *,
+    environment: str,
     at: datetime,
     properties: Sequence[str] = (),
     contracts: Sequence[Contract] = (),
@@ -44,7 +47,9 @@ def plan(  # noqa: PLR0913 - one argument for each thing that the decision depen
     """Decide what to collect.
 
     Args:
-        earlier: evidence of this environment, the newest first, of any commit.
+        earlier: evidence of any environment and commit, the newest first. Runs and unit tests count where they are of
+            this one, proofs where they were made in the same.
+        environment: name of the stage's.
         at: now.
         properties: that exist; what a policy that names none asks for.
         contracts: that the data of runs is held against.
@@ -53,48 +58,61 @@ def plan(  # noqa: PLR0913 - one argument for each thing that the decision depen
     """
     wanted = list(policy.runs) or sorted(scope.files)
     wanted = [dag_id for dag_id in wanted if dag_id in scope.files]
-    usable = [] if everything else [claim for claim in earlier if not authentic(policy, claim)]
+    every = [] if everything else [claim for claim in earlier if not authentic(policy, claim)]
+    usable = [claim for claim in every if claim.evidence.environment == environment]
     oldest = at - timedelta(seconds=seconds_of(policy.max_age))
     stale = _affected(scope, usable, contracts, spec)
+    there = [claim for claim in every if claim.evidence.proofs_in == (policy.proofs_in or environment)]
+    proved = {dag_id: _proved(dag_id, scope, there, oldest) for dag_id in wanted}
     known: dict[str, DagEvidence] = {}
     for dag_id in wanted:
         found = _known(dag_id, scope, usable, oldest)
         if found is not None and dag_id not in stale:
-            known[dag_id] = found
+            known[dag_id] = found.model_copy(update={"proofs": proved[dag_id]})
     asked = set(policy.proofs or properties)
-    unproved = [d for d in wanted if d not in known or asked - {one.property for one in known[d].proofs}]
+    unproved = [dag_id for dag_id in wanted if asked - {one.property for one in proved[dag_id]}]
     return Plan(
         runs=tuple(d for d in wanted if d not in known) if "runs" in policy.requires else (),
         proofs=tuple(unproved) if "proofs" in policy.requires else (),
         unit=_unit(scope, usable, oldest),
         known=known,
+        proved=proved,
     )
 
 
-def _settled(dag: DagEvidence) -> tuple[Proved, ...]:
-    return tuple(one for one in dag.proofs if one.outcome in ("holds", "skipped"))
-
-
 def _known(dag_id: str, scope: Scope, earlier: Sequence[Claim], oldest: datetime) -> DagEvidence | None:
-    """Return what earlier evidence says about a DAG, when all that it depends on is what it was.
+    """Return what earlier evidence says about the runs of a DAG, when all that they depend on is what it was."""
+    for claim, dag in _about(dag_id, scope, earlier, scope.shared):
+        if dag.verdict == "pass" and not dag.broken and dag.collected is not None and dag.collected >= oldest:
+            return dag.model_copy(update={"reused": dag.reused or _origin(claim)})
+    return None
 
-    Its runs are those of the newest; proofs of older ones count where no newer one has asked.
-    """
-    names = {*scope.inputs[dag_id], *scope.shared}
-    known: DagEvidence | None = None
-    proofs: list[Proved] = []
-    asked: set[str] = set()
+
+def _proved(dag_id: str, scope: Scope, earlier: Sequence[Claim], oldest: datetime) -> tuple[Proved, ...]:
+    """Return a DAG's proofs that are settled; those of older evidence count where no newer one has asked."""
+    found: dict[str, Proved] = {}
+    for claim, dag in _about(dag_id, scope, earlier, scope.proving):
+        for one in dag.proofs:
+            if one.collected is not None and one.collected >= oldest and one.property not in found:
+                found[one.property] = one.model_copy(update={"reused": one.reused or _origin(claim)})
+    return tuple(one for one in found.values() if one.outcome in ("holds", "skipped"))
+
+
+def _about(
+    dag_id: str, scope: Scope, earlier: Sequence[Claim], shared: Sequence[str]
+) -> Iterator[tuple[Claim, DagEvidence]]:
+    """Yield what evidence says about a DAG, where all that this depends on is what it was."""
+    names = {*scope.inputs[dag_id], *shared}
     for claim in earlier:
         dag = claim.evidence.dag(dag_id)
-        if dag is None or dag.verdict != "pass" or dag.broken or dag.collected is None or dag.collected < oldest:
-            continue
         # what it no longer depends on counts too: a file that is gone was read once
-        if set(dag.inputs) != set(scope.inputs[dag_id]) or not unchanged(names, claim.digests, scope.digests):
-            continue
-        known = known or dag.model_copy(update={"reused": dag.reused or claim.evidence.commit or "an earlier state"})
-        proofs += [one for one in _settled(dag) if one.property not in asked]
-        asked |= {one.property for one in dag.proofs}
-    return known.model_copy(update={"proofs": tuple(proofs)}) if known else None
+        same = dag is not None and set(dag.inputs) == set(scope.inputs[dag_id])
+        if dag is not None and same and unchanged(names, claim.digests, scope.digests):
+            yield claim, dag
+
+
+def _origin(claim: Claim) -> str:
+    return claim.evidence.commit or "an earlier state"
 
 
 def _affected(
@@ -134,9 +152,9 @@ def _unit(scope: Scope, earlier: Sequence[Claim], oldest: datetime) -> Collected
     names = [one.name for one in scope.subjects.values() if one.kind in ("test", "dag", "input", "constraints")]
     for claim in earlier:
         unit = claim.evidence.of("unit")
-        if unit is None or unit.outcome != "pass" or claim.evidence.finished < oldest:
+        if unit is None or unit.outcome != "pass" or (unit.at or claim.evidence.finished) < oldest:
             continue
         tests = [one.name for one in claim.subjects if one.kind in ("test", "dag", "input", "constraints")]
         if set(tests) == set(names) and unchanged(names, claim.digests, scope.digests):
-            return unit.model_copy(update={"reused": unit.reused or claim.evidence.commit or "an earlier state"})
+            return unit.model_copy(update={"reused": unit.reused or _origin(claim)})
     return None

@@ -125,7 +125,8 @@ def _plan(case: Case, ask: Ask) -> Plan:
     return plan(
         case.policy,
         case.scope,
-        list(store.claims(case.project, case.environment.name, keys)),
+        store.every(case.project, keys),
+        environment=case.environment.name,
         at=case.at,
         properties=case.properties,
         contracts=case.contracts,
@@ -187,6 +188,7 @@ def _keep(case: Case, ask: Ask, findings: Findings, started: datetime, approval:
         drift=tuple(findings.drift),
         approval=approval,
         after=_digest_of(before) if before else None,
+        proofs_in=case.proving.name,
     )
     passed = all(one.outcome == "pass" for one in evidence.collected)
     content = seal(statement(evidence, subjects.values(), passed=passed), [ask.key] if ask.key else [])

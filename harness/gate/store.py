@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import ConfigError
@@ -50,13 +50,25 @@ def find(project: Path, environment: str, commit: str | None = None) -> list[Pat
     """Return the evidence files of a stage, the newest first; of one commit alone, when that is given."""
     wanted = "[0-9a-f]{1,12}|" + NOWHERE if commit is None else re.escape(commit[:12] or NOWHERE)
     shape = re.compile(rf"{re.escape(environment)}-(?:{wanted})(?:-(\d+))?{re.escape(SUFFIX)}")
-    found = [path for path in folder(project).glob(f"*{SUFFIX}") if shape.fullmatch(path.name)]
-    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    return _newest_first(path for path in folder(project).glob(f"*{SUFFIX}") if shape.fullmatch(path.name))
 
 
-def claims(project: Path, environment: str, keys: Sequence[Path] = (), commit: str | None = None) -> Iterable[Claim]:
+def claims(project: Path, environment: str, keys: Sequence[Path] = ()) -> Iterable[Claim]:
     """Yield the evidence of a stage that can be read, the newest first."""
-    for path in find(project, environment, commit):
+    return _readable(find(project, environment), keys)
+
+
+def every(project: Path, keys: Sequence[Path] = ()) -> list[Claim]:
+    """Return the evidence of all stages that can be read, the newest first."""
+    return list(_readable(_newest_first(folder(project).glob(f"*{SUFFIX}")), keys))
+
+
+def _newest_first(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+
+
+def _readable(paths: Iterable[Path], keys: Sequence[Path]) -> Iterator[Claim]:
+    for path in paths:
         try:
             yield open_claim(path, keys)
         except ConfigError:

@@ -44,13 +44,15 @@ class Scope:
     """What a gate looks at.
 
     Args:
-        shared: names of the subjects that every DAG depends on.
+        shared: names of the subjects that the run of every DAG depends on.
+        proving: the same for its proofs, which may be made in another environment.
         inputs: dag id -> names of the subjects that it alone depends on, besides the shared ones.
         files: dag id -> its file, from the project's root.
     """
 
     subjects: Mapping[str, Subject]
     shared: tuple[str, ...]
+    proving: tuple[str, ...]
     inputs: Mapping[str, tuple[str, ...]]
     files: Mapping[str, str]
 
@@ -104,25 +106,27 @@ def gather(
         here = _inputs(dag, sources, project)
         names = [add(path, "dag" if path == dag.path.resolve() else "input") for path in here]
         for dag_id in dag.dags:
-            own = [path for one in used for path in _declared(one, dag_id, sources)]
-            inputs[dag_id] = tuple(sorted({*names, *(add(path, "input") for path in own)}))
+            seeds = [path for one in used for path in _declared(one, dag_id, sources)]
+            inputs[dag_id] = tuple(sorted({*names, *(add(path, "input") for path in seeds)}))
             files[dag_id] = named(dag.path, project)
     for path in files_below([project / folder for folder in environment.spec.gate.unit]):
         add(path, "test")
     for path in files_below([environment.folder / CONTRACTS]):
         add(path, "contract")
-    shared = [add(project / pin, "constraints") for pin in PINS if (project / pin).is_file()]
-    for one in used:
-        shared += [add(path, "input") for target in _targets(one) for path in sources.of_target(target)]
-        for subject in (of_environment(one), *made_of(one, digests)):
-            subjects[subject.name] = subject
-            shared.append(subject.name)
+    pinned = {add(project / pin, "constraints") for pin in PINS if (project / pin).is_file()}
     for subject in packages():
         subjects[subject.name] = subject
-        shared.append(subject.name)
+        pinned.add(subject.name)
+    below = []
+    for one in used:
+        own = {add(path, "input") for target in _targets(one) for path in sources.of_target(target)}
+        for subject in (of_environment(one), *made_of(one, digests)):
+            subjects[subject.name] = subject
+            own.add(subject.name)
+        below.append(tuple(sorted(pinned | own)))
     if before is not None:
         subjects[environment_name(before)] = of_environment(before)
-    return Scope(dict(sorted(subjects.items())), tuple(sorted(set(shared))), inputs, files)
+    return Scope(dict(sorted(subjects.items())), below[0], below[-1], inputs, files)
 
 
 def _inputs(dag: DagFile, sources: Sources, project: Path) -> list[Path]:

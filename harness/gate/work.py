@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, ServiceError
@@ -31,6 +32,8 @@ class Findings:
 
     collected: dict[str, Collected] = field(default_factory=dict)
     dags: dict[str, DagEvidence] = field(default_factory=dict)
+    #: dag id -> proofs of earlier evidence that still hold
+    proved: Mapping[str, tuple[Proved, ...]] = field(default_factory=dict)
     drift: list[Drift] = field(default_factory=list)
     #: something was found that no earlier evidence holds
     fresh: bool = False
@@ -51,7 +54,7 @@ def collect(
         ServiceError: a service did not start or was lost; `findings` holds what there is.
     """
     requires = case.policy.requires
-    findings.dags = dict(plan.known)
+    findings.dags, findings.proved = dict(plan.known), plan.proved
     if "integrity" in requires:
         findings.add(collectors.integrity(case.material.checked), on_step)
     if "drift" in requires:
@@ -141,15 +144,16 @@ def _run(session: Session, case: Case, dag_id: str, findings: Findings, on_step:
     on_step(Step("runs", dag_id, "running"))
     deadline = seconds_of(case.policy.deadline)
     found = collectors.run_dag(session, dag_id, case.scope, case.contracts, deadline, on_step)
-    findings.dags[dag_id] = found
+    findings.dags[dag_id] = found.model_copy(update={"proofs": findings.proved.get(dag_id, ())})
     findings.fresh = findings.fresh or found.verdict == "pass"
     detail = "; ".join((*found.reasons, *found.broken)) or f"{found.runs} runs, {found.tasks} tasks, {found.seconds} s"
     on_step(Step("runs", dag_id, "fail" if found.verdict != "pass" or found.broken else "pass", detail))
 
 
 def _prove(session: Session, case: Case, dag_id: str, findings: Findings, on_step: OnStep) -> None:
+    path, inputs = case.scope.files[dag_id], case.scope.inputs[dag_id]
     dag = findings.dags.get(dag_id) or DagEvidence(
-        dag_id=dag_id, path=case.scope.files[dag_id], inputs=case.scope.inputs[dag_id]
+        dag_id=dag_id, path=path, inputs=inputs, proofs=findings.proved.get(dag_id, ())
     )
     if dag.verdict not in (None, "pass"):
         return  # what does not run once has nothing to prove; the run's own reasons say why
@@ -172,7 +176,7 @@ def _prove(session: Session, case: Case, dag_id: str, findings: Findings, on_ste
         raise
     except HarnessError as error:
         for name in _undecided(wanted, dag):
-            keep(Proved(property=name, outcome="undecided", reason=str(error)))
+            keep(Proved(property=name, outcome="undecided", reason=str(error), collected=datetime.now(UTC)))
     bad = [f"{one.property} is {one.outcome}" for one in dag.proofs if one.outcome in ("refuted", "undecided")]
     on_step(Step("proofs", dag_id, "fail" if bad else "pass", "; ".join(bad) or f"{len(dag.proofs)} properties"))
 

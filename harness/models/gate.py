@@ -33,6 +33,7 @@ class Proved(Frozen):
     Args:
         scenario: where it is refuted, the smallest that shows it, a sentence for each step.
         differences: what is different there, the first few, a sentence each.
+        reused: commit whose evidence this was taken from, because nothing that it depends on has changed.
     """
 
     property: str
@@ -40,6 +41,8 @@ class Proved(Frozen):
     reason: str = ""
     scenario: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
+    collected: datetime | None = None
+    reused: str | None = None
 
 
 class DagEvidence(Frozen):
@@ -75,6 +78,7 @@ class Collected(Frozen):
 
     Args:
         checked: how many things were looked at; a requirement that looked at nothing is not met.
+        at: when, where it may be taken over by later evidence.
     """
 
     requirement: str
@@ -84,6 +88,7 @@ class Collected(Frozen):
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    at: datetime | None = None
     reused: str | None = None
 
 
@@ -181,6 +186,7 @@ class Evidence(Frozen):
         versions: of the harness, Airflow, Python, and the like.
         resolved: the environment as it was, secrets redacted, without its gate.
         after: the evidence of the stage before that this one stands on: its file and SHA-256.
+        proofs_in: name of the environment that its proofs were made in.
     """
 
     schema_: Literal["harness.evidence/1"] = Field(default="harness.evidence/1", alias="schema")
@@ -200,6 +206,7 @@ class Evidence(Frozen):
     drift: tuple[Drift, ...] = ()
     approval: Approval | None = None
     after: dict[str, str] | None = None
+    proofs_in: str = ""
 
     def of(self, requirement: str) -> Collected | None:
         """Return what a requirement came to; None when it was not asked."""

@@ -252,13 +252,22 @@ def test_properties_are_proved_in_the_environment_that_the_policy_names(toy: Pat
     assert report.passed, report.reasons
     assert run_again(steps) == ["first"]
     assert [(one.property, one.outcome) for one in report.dags[0].proofs] == [("rerun", "holds")]
-    assert "proofs: made in dev; 0 skipped with a reason" in report.notes
+    assert "proofs: made in dev; 0 skipped with a reason, 0 unchanged" in report.notes
 
     text = (toy / "environments" / "dev.yaml").read_text()
     (toy / "environments" / "dev.yaml").write_text(text.replace("2026-01-01}", "2026-01-02}"))
     refused = gate(Ask(Environment.load("test"), Path("dags"), dry_run=True))
     assert any("environment dev: changed since the evidence was made" in reason for reason in refused.reasons)
-    assert refused.todo == ("run first", "prove first")
+    assert refused.todo == ("prove first",)
+
+    write(toy / "environments" / "dev.yaml", text)
+    words = STAGE.format(stage="test", requires=rules).replace("eu-west-1", "eu-west-2")
+    write(toy / "environments" / "test.yaml", words)
+    report, steps = enter("test")
+
+    assert report.passed, report.reasons
+    assert run_again(steps) == ["first"]
+    assert "proofs: made in dev; 0 skipped with a reason, 1 unchanged" in report.notes
 
 
 def test_interrupted_proofs_go_on_where_they_were(toy: Path) -> None:

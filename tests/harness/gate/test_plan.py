@@ -13,7 +13,12 @@ from harness.gate.subjects import Scope
 from harness.models.gate import Claim, Collected, ContractShape, DagEvidence, Evidence, Proved, Signature, Subject
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-KINDS = {"tests/unit/test_a.py": "test", "environment test": "environment", "environments/contracts/c.yaml": "contract"}
+KINDS = {
+    "tests/unit/test_a.py": "test",
+    "environment test": "environment",
+    "environment dev": "environment",
+    "environments/contracts/c.yaml": "contract",
+}
 INPUTS = {
     "a": ("dags/a.py", "jobs/a.py", "jobs/shared.py"),
     "b": ("dags/b.py", "jobs/shared.py"),
@@ -32,19 +37,22 @@ def scope(**changed: str) -> Scope:
         name: Subject.model_validate({"name": name, "kind": KINDS.get(name, "input"), "sha256": digest})
         for name, digest in said.items()
     }
-    return Scope(subjects, ("constraints.txt", "environment test"), INPUTS, {dag: f"dags/{dag}.py" for dag in INPUTS})
+    run, proved = ("constraints.txt", "environment test"), ("constraints.txt", "environment dev")
+    return Scope(subjects, run, proved, INPUTS, {dag: f"dags/{dag}.py" for dag in INPUTS})
 
 
 def evidence(dags: dict[str, dict[str, Any]] | None = None, signature: str = "unsigned", **said: Any) -> Claim:
     found = []
     for dag_id, inputs in INPUTS.items():
         base = {"dag_id": dag_id, "path": f"dags/{dag_id}.py", "inputs": inputs, "verdict": "pass", "tasks": 1}
-        found.append(DagEvidence.model_validate({**base, "collected": NOW, **(dags or {}).get(dag_id, {})}))
+        own = (dags or {}).get(dag_id, {})
+        # what was proved, the newest first: (property, outcome)
+        proofs = [{"property": name, "outcome": word, "collected": NOW} for name, word in own.get("proofs", ())]
+        found.append(DagEvidence.model_validate({**base, "collected": NOW, **own, "proofs": proofs}))
     unit = Collected(requirement="unit", outcome="pass", checked=1)
+    where = {"environment": "test", "stage": "test", "proofs_in": "dev"}
     times = {"started": NOW, "finished": NOW, "commit": "c" * 40}
-    held = Evidence.model_validate(
-        {"environment": "test", "stage": "test", **times, "collected": (unit,), "dags": tuple(found), **said}
-    )
+    held = Evidence.model_validate({**where, **times, "collected": (unit,), "dags": tuple(found), **said})
     return Claim(
         file="test.json",
         evidence=held,
@@ -54,8 +62,8 @@ def evidence(dags: dict[str, dict[str, Any]] | None = None, signature: str = "un
 
 
 def planned(scope_: Scope, *earlier: Claim, policy: dict[str, Any] | None = None, **how: Any) -> Plan:
-    rules = GateSpec.model_validate({"requires": ["runs", "unit"], **(policy or {})})
-    return plan(rules, scope_, earlier, at=NOW, **how)
+    rules = GateSpec.model_validate({"requires": ["runs", "unit"], "proofs_in": "dev", **(policy or {})})
+    return plan(rules, scope_, earlier, environment="test", at=NOW, **how)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +76,7 @@ def planned(scope_: Scope, *earlier: Claim, policy: dict[str, Any] | None = None
         ({"dags_c_py": "2"}, ("c",), False),
         ({"constraints_txt": "2"}, ("a", "b", "c"), False),
         ({"environment_test": "2"}, ("a", "b", "c"), True),
+        ({"environment_dev": "2"}, (), True),
         ({"test_a_py": "2"}, (), False),
     ],
 )
@@ -132,9 +141,8 @@ def test_only_the_dags_that_the_policy_names_are_run() -> None:
 def test_a_property_that_is_known_to_hold_is_not_proved_again(
     proofs: list[tuple[str, str]], expected: tuple[str, ...]
 ) -> None:
-    known = tuple(Proved.model_validate({"property": name, "outcome": outcome}) for name, outcome in proofs)
     policy = {"requires": ["proofs"], "proofs": ["rerun"]}
-    assert planned(scope(), evidence({"a": {"proofs": known}}), policy=policy).proofs == expected
+    assert planned(scope(), evidence({"a": {"proofs": proofs}}), policy=policy).proofs == expected
 
 
 @pytest.mark.parametrize(
@@ -147,15 +155,66 @@ def test_a_property_that_is_known_to_hold_is_not_proved_again(
     ],
 )
 def test_proofs_of_several_pieces_of_evidence_count_together(newer: list[tuple[str, str]], expected: set[str]) -> None:
-    claims = [
-        evidence({"a": {"proofs": [{"property": name, "outcome": outcome} for name, outcome in proofs]}})
-        for proofs in (newer, [("rerun", "holds"), ("order", "holds")])
-    ]
+    claims = [evidence({"a": {"proofs": proofs}}) for proofs in (newer, [("rerun", "holds"), ("order", "holds")])]
 
     known = planned(scope(), *claims, policy={"requires": ["proofs"]}).known["a"]
 
     assert {one.property for one in known.proofs} == expected
     assert len(known.proofs) == len(expected)
+
+
+PROVED = {dag: {"proofs": [("rerun", "holds")]} for dag in INPUTS}
+
+
+@pytest.mark.parametrize(
+    ("claim", "changed", "policy", "runs", "proofs"),
+    [
+        (evidence(PROVED), {}, {}, (), ()),
+        (evidence(PROVED), {"environment_test": "2"}, {}, ("a", "b", "c"), ()),
+        (evidence(PROVED), {"environment_dev": "2"}, {}, (), ("a", "b", "c")),
+        (evidence(PROVED), {"dags_c_py": "2"}, {}, ("c",), ("c",)),
+        (evidence(PROVED, environment="acc", stage="acc"), {}, {}, ("a", "b", "c"), ()),
+        (evidence(PROVED, proofs_in="test"), {}, {}, (), ("a", "b", "c")),
+        (evidence(PROVED, proofs_in="test"), {}, {"proofs_in": None}, (), ()),
+        (evidence(PROVED, signature="unsigned"), {}, {"keys": ["team.pub"]}, ("a", "b", "c"), ("a", "b", "c")),
+    ],
+    ids=[
+        "nothing changed",
+        "only what runs are made in has changed",
+        "only what proofs are made in has changed",
+        "a file has changed",
+        "another stage had them made in the same",
+        "they were made in another",
+        "they were made here",
+        "nobody vouches for them",
+    ],
+)
+def test_proofs_count_for_every_stage_that_has_them_made_in_the_same_environment(
+    claim: Claim, changed: dict[str, str], policy: dict[str, Any], runs: tuple[str, ...], proofs: tuple[str, ...]
+) -> None:
+    wanted = {"requires": ["runs", "proofs"], "proofs": ["rerun"], **policy}
+    found = planned(scope(**changed), claim, policy=wanted)
+    assert (found.runs, found.proofs) == (runs, proofs)
+    assert {one.reused for proofs in found.proved.values() for one in proofs} <= {"c" * 40}
+
+
+def test_a_proof_ages_by_its_own_date_however_often_it_is_taken_over() -> None:
+    old = Proved(property="rerun", outcome="holds", collected=NOW - timedelta(days=8))
+    claim = evidence()
+    (first, *others) = claim.evidence.dags
+    dags = (first.model_copy(update={"proofs": (old,)}), *others)
+    claim = claim.model_copy(update={"evidence": claim.evidence.model_copy(update={"dags": dags})})
+
+    policy = {"requires": ["runs", "proofs"], "proofs": ["rerun"]}
+    assert planned(scope(), claim, policy={**policy, "max_age": "9d"}).proofs == ("b", "c")
+    assert planned(scope(), claim, policy={**policy, "max_age": "7d"}).proofs == ("a", "b", "c")
+    assert planned(scope(), claim, policy={**policy, "max_age": "7d"}).runs == ()
+
+
+def test_the_unit_tests_age_by_their_own_date_too() -> None:
+    unit = Collected(requirement="unit", outcome="pass", checked=1, at=NOW - timedelta(days=8))
+    assert planned(scope(), evidence(collected=(unit,)), policy={"max_age": "9d"}).unit is not None
+    assert planned(scope(), evidence(collected=(unit,)), policy={"max_age": "7d"}).unit is None
 
 
 @pytest.mark.parametrize(
