@@ -1,12 +1,16 @@
 """What the fork server does once, so that no run has to: a whole run of a small DAG, in the server itself.
 
 It fills what is filled at first use: modules imported late, ORM mappings, compiled SQL, validators, the routes of the
-execution API, and the migrated metadata database in the user's cache.
+execution API, and the migrated metadata database in the user's cache. Tasks run in forks, and what those load is gone
+with them; so the last task tells which modules it had, and the server imports them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib
+import inspect
 import os
 import signal
 import sys
@@ -32,6 +36,10 @@ def harness_warms_up():
 
     @task
     def third(value):
+        import sys
+        from pathlib import Path
+
+        Path(__file__).with_name("modules.txt").write_text("\\n".join(sys.modules))
         return value
 
     third.expand(value=second(first()))
@@ -39,6 +47,9 @@ def harness_warms_up():
 
 harness_warms_up()
 """
+
+_TASKS_LOAD = ("airflow", "harness", "jinja2")
+"""Packages that a task imports more of than the process that starts it; a name of any other may be no module's."""
 
 
 def warm() -> None:
@@ -68,6 +79,31 @@ def warm() -> None:
         )
         Controller(request, lambda event: None).run()
         metadata.release()
+        for module in (folder / "dags" / "modules.txt").read_text().splitlines():
+            if module.partition(".")[0] in _TASKS_LOAD:
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(module)
+
+
+def warm_aws() -> None:
+    """Read once what boto3 reads for every client, and what Airflow's AWS hook asks of the stack for every connection.
+
+    Both are half of the CPU time of a small task on S3: a megabyte of JSON about the service, which each boto3 session
+    reads for itself, and the file of every module, which the first `inspect.stack()` of a process looks up.
+
+    Raises:
+        ImportError: boto3 is not installed.
+    """
+    import boto3
+    import botocore
+    import botocore.config
+    import botocore.session
+
+    if not hasattr(botocore.session.create_loader, "cache_info"):
+        botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    nobody = botocore.config.Config(signature_version=botocore.UNSIGNED, region_name="us-east-1")
+    boto3.session.Session().client("s3", config=nobody)
+    inspect.stack()
 
 
 @contextlib.contextmanager
