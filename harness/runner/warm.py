@@ -57,11 +57,16 @@ def warm() -> None:
     from sqlalchemy.orm import configure_mappers
 
     from harness._compat import execution_api, metadata
+    from harness.faults import control, host
     from harness.runner import apart, surroundings
     from harness.runner.controller import Controller
     from harness.runner.request import Dates, RunRequest
+    from harness.services.registry import BUILT_IN, service_type
+    from harness.session import records
 
-    del apart, surroundings
+    del apart, control, host, records, surroundings  # runs import them late
+    for role in BUILT_IN:
+        service_type(role)
     configure_mappers()
     metadata.version_key()
     execution_api.app()
