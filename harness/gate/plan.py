@@ -63,13 +63,13 @@ def plan(  # noqa: PLR0913 - one argument for each thing that the decision depen
     oldest = at - timedelta(seconds=seconds_of(policy.max_age))
     stale = _affected(scope, usable, contracts, spec)
     there = [claim for claim in every if claim.evidence.proofs_in == (policy.proofs_in or environment)]
-    proved = {dag_id: _proved(dag_id, scope, there, oldest) for dag_id in wanted}
+    asked = set(policy.proofs or properties)
+    proved = {dag_id: _proved(dag_id, asked, scope, there, oldest) for dag_id in wanted}
     known: dict[str, DagEvidence] = {}
     for dag_id in wanted:
         found = _known(dag_id, scope, usable, oldest)
         if found is not None and dag_id not in stale:
             known[dag_id] = found.model_copy(update={"proofs": proved[dag_id]})
-    asked = set(policy.proofs or properties)
     unproved = [dag_id for dag_id in wanted if asked - {one.property for one in proved[dag_id]}]
     return Plan(
         runs=tuple(d for d in wanted if d not in known) if "runs" in policy.requires else (),
@@ -88,12 +88,15 @@ def _known(dag_id: str, scope: Scope, earlier: Sequence[Claim], oldest: datetime
     return None
 
 
-def _proved(dag_id: str, scope: Scope, earlier: Sequence[Claim], oldest: datetime) -> tuple[Proved, ...]:
-    """Return a DAG's proofs that are settled; those of older evidence count where no newer one has asked."""
+def _proved(
+    dag_id: str, asked: Collection[str], scope: Scope, earlier: Sequence[Claim], oldest: datetime
+) -> tuple[Proved, ...]:
+    """Return a DAG's settled proofs of what is asked; those of older evidence count where no newer one has decided."""
     found: dict[str, Proved] = {}
     for claim, dag in _about(dag_id, scope, earlier, scope.proving):
         for one in dag.proofs:
-            if one.collected is not None and one.collected >= oldest and one.property not in found:
+            fresh = one.collected is not None and one.collected >= oldest
+            if fresh and one.property in asked and one.property not in found:
                 found[one.property] = one.model_copy(update={"reused": one.reused or _origin(claim)})
     return tuple(one for one in found.values() if one.outcome in ("holds", "skipped"))
 

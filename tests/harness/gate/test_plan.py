@@ -157,7 +157,8 @@ def test_a_property_that_is_known_to_hold_is_not_proved_again(
 def test_proofs_of_several_pieces_of_evidence_count_together(newer: list[tuple[str, str]], expected: set[str]) -> None:
     claims = [evidence({"a": {"proofs": proofs}}) for proofs in (newer, [("rerun", "holds"), ("order", "holds")])]
 
-    known = planned(scope(), *claims, policy={"requires": ["proofs"]}).known["a"]
+    properties = ("masked", "rerun", "order")
+    known = planned(scope(), *claims, policy={"requires": ["proofs"]}, properties=properties).known["a"]
 
     assert {one.property for one in known.proofs} == expected
     assert len(known.proofs) == len(expected)
@@ -196,6 +197,12 @@ def test_proofs_count_for_every_stage_that_has_them_made_in_the_same_environment
     found = planned(scope(**changed), claim, policy=wanted)
     assert (found.runs, found.proofs) == (runs, proofs)
     assert {one.reused for proofs in found.proved.values() for one in proofs} <= {"c" * 40}
+
+
+def test_only_proofs_that_the_policy_asks_for_are_taken_over() -> None:
+    claim = evidence({"a": {"proofs": [("rerun", "holds"), ("order", "holds")]}})
+    found = planned(scope(), claim, policy={"requires": ["runs", "proofs"], "proofs": ["order"]})
+    assert [one.property for one in found.known["a"].proofs] == ["order"]
 
 
 def test_a_proof_ages_by_its_own_date_however_often_it_is_taken_over() -> None:
