@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 #: every server has it; databases are created and dropped from there
 ADMIN_DATABASE = "postgres"
 
-#: seconds until a connection is made; loopback servers answer in milliseconds
-_CONNECT_WITHIN = 5
+#: seconds until a connection is made; a ping is asked again, the others are not, and a busy machine may halt a while
+_PING_WITHIN, _CONNECT_WITHIN = 5, 60
 
 #: longest name of a database in bytes (PostgreSQL manual, 4.1.1); a longer one would be cut silently
 _LONGEST_NAME = 63
@@ -46,7 +46,7 @@ class Postgres(Service[PostgresSpec]):
         """Log in and run a query."""
         # others' servers may let us into the declared databases only
         declared = self.spec.databases if self.endpoint.engine == "external" else []
-        with closing(self._connect(next(iter(declared), ADMIN_DATABASE))) as connection:
+        with closing(self._connect(next(iter(declared), ADMIN_DATABASE), within=_PING_WITHIN)) as connection:
             connection.execute("SELECT 1").fetchone()
 
     def prepare(self) -> None:
@@ -63,7 +63,7 @@ class Postgres(Service[PostgresSpec]):
         self.release()
         if not self.slice.prefix:
             return
-        with closing(self._connect(ADMIN_DATABASE)) as admin:
+        with closing(self._connect_or_explain(ADMIN_DATABASE)) as admin:
             for name in self.slice.names["database"].values():
                 drop_database(admin, name)
 
@@ -184,11 +184,11 @@ class Postgres(Service[PostgresSpec]):
                 f"cannot open the database {physical!r}: {error}", role=self.name, engine=self.endpoint.engine
             ) from error
 
-    def _connect(self, physical: str) -> psycopg.Connection[Any]:
+    def _connect(self, physical: str, within: int = _CONNECT_WITHIN) -> psycopg.Connection[Any]:
         import psycopg
 
         return psycopg.connect(
-            **self._address(physical), autocommit=True, connect_timeout=_CONNECT_WITHIN, application_name="harness"
+            **self._address(physical), autocommit=True, connect_timeout=within, application_name="harness"
         )
 
     def _address(self, physical: str) -> dict[str, Any]:

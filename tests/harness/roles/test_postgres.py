@@ -6,10 +6,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from harness.engines.process import listening_socket
+from harness.engines.process import free_port, listening_socket
 from harness.environment.service import PostgresSpec
 from harness.environment.spec import ConnectionSpec
-from harness.errors import ConfigError, Crashed
+from harness.errors import ConfigError, Crashed, ServiceError
 from harness.services.ready import wait_until_ready
 
 
@@ -205,3 +205,12 @@ def test_a_name_that_a_namespace_makes_too_long_is_refused_before_the_server_cut
     service = type(running.service)("postgres", long, running.running.endpoint)
     with pytest.raises(ConfigError, match="63 bytes"):
         service.open("abcdef")
+
+
+@pytest.mark.parametrize("act", ["open", "close"])
+def test_a_server_that_is_gone_is_told_as_the_services_trouble(running: Any, act: str) -> None:
+    gone = running.running.endpoint.model_copy(update={"port": free_port()})
+    slice = running.service.whole().model_copy(update={"prefix": "n1"})
+    service = type(running.service)("postgres", running.service.spec, gone, slice)
+    with pytest.raises(ServiceError, match="cannot open the database 'postgres'"):
+        service.open("n2") if act == "open" else service.close()
