@@ -10,6 +10,7 @@ from harness.engines.container.base import ContainerRunning, Plan, start_contain
 from harness.engines.container.docker_engine import connect
 from harness.engines.embedded.kafka import CLUSTER_ID, SETTINGS, SLOTS, Routes
 from harness.engines.images import image_for
+from harness.engines.jvm import QUICK
 from harness.engines.process import free_ports
 from harness.environment.spec import ServiceSpec
 from harness.models.service import Endpoint
@@ -95,5 +96,5 @@ def broker_environ(hostname: str, port: int, faults: Sequence[int]) -> dict[str,
         **environ,
         "CLUSTER_ID": CLUSTER_ID,
         "KAFKA_HEAP_OPTS": "-Xmx384m",
-        "KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(QUICK),
     }

@@ -193,7 +193,7 @@ class Cluster:
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_LOCAL_HOSTNAME": "127.0.0.1",
             "SPARK_DAEMON_MEMORY": "256m",
-            "SPARK_DAEMON_JAVA_OPTS": "-Dspark.authenticate=true -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+            "SPARK_DAEMON_JAVA_OPTS": " ".join(("-Dspark.authenticate=true", *QUICK)),
             "SPARK_NO_DAEMONIZE": "1",
             # Spark's own name for it: in a setting it would be on command lines, for all to see
             "_SPARK_AUTH_SECRET": self._secret,
