@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.environment import Environment
+from harness.environment.source import dotted
+from harness.environment.suggest import did_you_mean
 from harness.errors import ConfigError, NothingChecked
 from harness.gate import store
 from harness.gate.case import Case
@@ -93,7 +95,7 @@ def look(ask: Ask, on_step: OnStep = lambda step: None) -> Case:
 
     Raises:
         NothingChecked: the stage requires nothing.
-        ConfigError: an approval without a name or a reason.
+        ConfigError: an approval without a name or a reason; the policy names a DAG that is not there.
     """
     policy = ask.environment.spec.gate
     if not policy.requires and policy.after is None:
@@ -106,9 +108,19 @@ def look(ask: Ask, on_step: OnStep = lambda step: None) -> Case:
     on_step(Step("integrity", "", "running", "reading the DAG files"))
     material = read(ask.dags, ask.environment, lambda done, total, what: on_step(Step("integrity", what, "running")))
     environment = ask.environment
+    if material.checked.passed:  # else the DAG may be one that could not be loaded, which integrity tells
+        _refuse_unknown(environment, material.project.dag_ids)
     if ask.shard is not None:
-        environment = share(environment, [dag_id for file in material.files for dag_id in file.dags], ask.shard)
+        environment = share(environment, material.project.dag_ids, ask.shard)
     return Case(environment, material, datetime.now(UTC), properties(), partial=ask.shard is not None)
+
+
+def _refuse_unknown(environment: Environment, dag_ids: Collection[str]) -> None:
+    """Refuse a policy that names a DAG which is not there now, and not when all the others have been collected."""
+    for index, dag_id in enumerate(environment.spec.gate.runs):
+        if dag_id not in dag_ids:
+            written = environment.origins[dotted(("gate", "runs", index))]
+            raise written.error(f"there is no DAG {dag_id!r}", did_you_mean(dag_id, sorted(dag_ids), "there are"))
 
 
 def properties() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import time_machine
 
 from harness.cli.main import main
 from harness.environment import Environment
+from harness.errors import ConfigError
 from harness.gate.overview import standings
 from harness.gate.promote import Ask, gate
 from harness.gate.shard import Shard
@@ -90,6 +91,15 @@ def enter(stage: str, **how: object) -> tuple[GateReport, list[Step]]:
 
 def run_again(steps: list[Step]) -> list[str]:
     return [one.subject for one in steps if one.requirement == "runs" and one.subject and one.state == "pass"]
+
+
+def test_a_policy_that_names_a_dag_which_is_not_there_is_told_before_anything_is_collected(toy: Path) -> None:
+    path = toy / "environments" / "test.yaml"
+    write(path, path.read_text() + "  runs: [second, frist]\n")
+    with pytest.raises(ConfigError, match="there is no DAG 'frist'") as told:
+        enter("test")
+    assert (told.value.path, told.value.line) == ("environments/test.yaml", 13)
+    assert told.value.hint == "did you mean 'first'?"
 
 
 def test_two_stages_are_entered_one_after_the_other_and_only_what_changed_is_run_again(toy: Path) -> None:
