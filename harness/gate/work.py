@@ -54,7 +54,9 @@ def collect(
         ServiceError: a service did not start or was lost; `findings` holds what there is.
     """
     requires = case.policy.requires
-    findings.dags, findings.proved = dict(plan.known), plan.proved
+    findings.proved = plan.proved
+    unrun = [dag_id for dag_id, proofs in plan.proved.items() if proofs and dag_id not in plan.runs]
+    findings.dags = {dag_id: _unrun(case, dag_id, findings) for dag_id in unrun} | dict(plan.known)
     if "integrity" in requires:
         findings.add(collectors.integrity(case.material.checked), on_step)
     if "drift" in requires:
@@ -151,10 +153,7 @@ def _run(session: Session, case: Case, dag_id: str, findings: Findings, on_step:
 
 
 def _prove(session: Session, case: Case, dag_id: str, findings: Findings, on_step: OnStep) -> None:
-    path, inputs = case.scope.files[dag_id], case.scope.inputs[dag_id]
-    dag = findings.dags.get(dag_id) or DagEvidence(
-        dag_id=dag_id, path=path, inputs=inputs, proofs=findings.proved.get(dag_id, ())
-    )
+    dag = findings.dags.get(dag_id) or _unrun(case, dag_id, findings)
     if dag.verdict not in (None, "pass"):
         return  # what does not run once has nothing to prove; the run's own reasons say why
     on_step(Step("proofs", dag_id, "running"))
@@ -179,6 +178,12 @@ def _prove(session: Session, case: Case, dag_id: str, findings: Findings, on_ste
             keep(Proved(property=name, outcome="undecided", reason=str(error), collected=datetime.now(UTC)))
     bad = [f"{one.property} is {one.outcome}" for one in dag.proofs if one.outcome in ("refuted", "undecided")]
     on_step(Step("proofs", dag_id, "fail" if bad else "pass", "; ".join(bad) or f"{len(dag.proofs)} properties"))
+
+
+def _unrun(case: Case, dag_id: str, findings: Findings) -> DagEvidence:
+    """Return what is known of a DAG that is not run here: its proofs."""
+    path, inputs = case.scope.files[dag_id], case.scope.inputs[dag_id]
+    return DagEvidence(dag_id=dag_id, path=path, inputs=inputs, proofs=findings.proved.get(dag_id, ()))
 
 
 def _undecided(wanted: Sequence[str], dag: DagEvidence) -> list[str]:

@@ -280,6 +280,20 @@ def test_properties_are_proved_in_the_environment_that_the_policy_names(toy: Pat
     assert "proofs: made in dev; 0 skipped with a reason, 1 unchanged" in report.notes
 
 
+def test_proofs_are_taken_over_where_nothing_is_run(toy: Path) -> None:
+    rules = "[proofs]\n  runs: [first]\n  proofs: [rerun]"
+    write(toy / "environments" / "test.yaml", STAGE.format(stage="test", requires=rules))
+    enter("test")
+    write(toy / "README.md", "of another commit\n")
+    commit(toy)
+
+    report, steps = enter("test")
+
+    assert report.passed, report.reasons
+    assert [one.detail for one in steps if one.state == "holds"] == []
+    assert [(one.property, one.reused is not None) for one in report.dags[0].proofs] == [("rerun", True)]
+
+
 def test_interrupted_proofs_go_on_where_they_were(toy: Path) -> None:
     rules = "[runs, proofs]\n  runs: [first]\n  proofs: [rerun, masked]"
     write(toy / "environments" / "test.yaml", STAGE.format(stage="test", requires=rules))
