@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ class KafkaClients:
         """Send messages, `Message` or (key, value), and return how many; all are acknowledged when it returns.
 
         Raises:
-            ServiceError: the broker refused one, or did not acknowledge all of them in time.
+            ServiceError: the broker refused one, or acknowledged none of those left for 30 s.
         """
         producer = self.producer(enable_idempotence=True, linger_ms=5)
         refused: list[str] = []
@@ -93,23 +94,25 @@ class KafkaClients:
         for message in messages:
             self._send(producer, self._physical(topic), _message(message), acknowledged)
             sent += 1
-        left = producer.flush(TIMEOUT)
+        before, left = sent + 1, sent
+        while 0 < left < before:  # as long as some are acknowledged, all take as long as they take
+            before, left = left, producer.flush(TIMEOUT)
         if refused or left:
             seen = refused[0] if refused else f"{left} of {sent} messages not acknowledged after {TIMEOUT:.0f} s"
             raise ServiceError(f"cannot produce to topic {topic!r}: {seen}", role="kafka")
         return sent
 
-    def read(self, topic: str, deadline: float = TIMEOUT) -> list[Message]:
+    def read(self, topic: str, patience: float = TIMEOUT) -> list[Message]:
         """Return all committed messages of a topic, by partition and offset, up to its end at this moment.
 
         Args:
             topic: logical name.
-            deadline: seconds; the broker must tell the end of every partition within.
+            patience: seconds within which a message, or the end of a partition, must come; all may take longer.
 
         Raises:
-            ServiceError: there is no such topic, or its end was not reached in time.
+            ServiceError: there is no such topic, or nothing more came before its end.
         """
-        return read_topic(self, self._physical(topic), deadline)
+        return read_topic(self, self._physical(topic), patience)
 
     def _send(self, producer: Any, topic: str, message: Message, acknowledged: Callable[[Any, Any], None]) -> None:
         place = {} if message.partition is None else {"partition": message.partition}
@@ -143,11 +146,10 @@ class KafkaClients:
         return {"bootstrap.servers": self.servers, **_EAGER, **given}
 
 
-def read_topic(clients: KafkaClients, topic: str, deadline: float = TIMEOUT) -> list[Message]:
+def read_topic(clients: KafkaClients, topic: str, patience: float = TIMEOUT) -> list[Message]:
     """Return all committed messages of a topic under its physical name; see `KafkaClients.read`."""
     from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
-    until = time.monotonic() + deadline
     consumer = clients.consumer(
         "harness-reader",
         enable_auto_commit=False,
@@ -156,9 +158,9 @@ def read_topic(clients: KafkaClients, topic: str, deadline: float = TIMEOUT) -> 
         fetch_wait_max_ms=10,  # an empty answer tells the end: do not let the broker wait for more
     )
     try:
-        partitions = partitions_of(consumer, topic, deadline)
+        partitions = partitions_of(consumer, topic, patience)
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
-        found = _until_all_ended(consumer, topic, set(partitions), until)
+        found = _until_all_ended(consumer, topic, set(partitions), patience)
     finally:
         consumer.close()
     return sorted(found, key=lambda message: (message.partition, message.offset))
@@ -173,7 +175,7 @@ def partitions_of(client: Any, topic: str, deadline: float = TIMEOUT) -> Sequenc
     return sorted(described.partitions)
 
 
-def _until_all_ended(consumer: Any, topic: str, waiting: set[int], until: float) -> list[Message]:
+def _until_all_ended(consumer: Any, topic: str, waiting: set[int], patience: float) -> list[Message]:
     """Read on until each partition has said that it ends.
 
     A partition that grew meanwhile is not read on: its end at the first EOF is what counts. Yet an EOF before the last
@@ -183,14 +185,18 @@ def _until_all_ended(consumer: Any, topic: str, waiting: set[int], until: float)
 
     found: list[Message] = []
     unstable: dict[int, float] = {}
-    while waiting := {part for part in waiting if time.monotonic() < unstable.get(part, until + 1)}:
-        left = until - time.monotonic()
-        if left <= 0:
+    until = time.monotonic() + patience
+    while waiting := {part for part in waiting if time.monotonic() < unstable.get(part, math.inf)}:
+        if time.monotonic() > until:
             raise ServiceError(
-                f"topic {topic!r}: the end of partitions {sorted(waiting)} was not reached", role="kafka"
+                f"topic {topic!r}: the end of partitions {sorted(waiting)} was not reached, and nothing came for "
+                f"{patience:g} s",
+                role="kafka",
             )
-        for raw in consumer.consume(1000, timeout=min(left, 0.05)):
+        for raw in consumer.consume(1000, timeout=0.05):
             error, part = raw.error(), raw.partition()
+            if part in waiting and (error is None or error.code() == KafkaError._PARTITION_EOF):
+                until = time.monotonic() + patience
             if error is None:
                 if part in waiting:
                     found.append(_received(raw))

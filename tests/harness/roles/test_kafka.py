@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from harness.engines.jars import cache_dir
 from harness.environment.spec import ConnectionSpec, KafkaSpec, TopicSpec
 from harness.errors import ServiceError
 from harness.services.kafka import Kafka
-from harness.services.kafka_clients import Message
+from harness.services.kafka_clients import KafkaClients, Message
 from harness.session.fleet import Fleet
 
 SPEC = KafkaSpec(topics={"orders": TopicSpec(partitions=3), "events": TopicSpec(config={"cleanup.policy": "compact"})})
@@ -70,6 +71,32 @@ def test_messages_come_back_as_they_were_sent(kafka: Kafka) -> None:
 def test_ten_thousand_messages_are_read_to_the_end(kafka: Kafka) -> None:
     kafka.client.produce("orders", ((str(number), f"value {number}") for number in range(10_000)))
     assert {m.value for m in kafka.client.read("orders")} == {f"value {number}".encode() for number in range(10_000)}
+
+
+def test_a_topic_is_read_for_as_long_as_messages_come(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    class Trickling:
+        """A consumer that gets fifty messages at a time, and a second older with them."""
+
+        def __init__(self, real: Any) -> None:
+            self._real = real
+
+        def consume(self, _count: int, timeout: float) -> list[Any]:
+            nonlocal now
+            found: list[Any] = self._real.consume(50, timeout)
+            now += bool(found)
+            return found
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+    kafka.client.produce("orders", ((None, str(number)) for number in range(5_000)))
+    plain = KafkaClients.consumer
+    monkeypatch.setattr(KafkaClients, "consumer", lambda *args, **conf: Trickling(plain(*args, **conf)))
+    monkeypatch.setattr("harness.services.kafka_clients.time.monotonic", lambda: now)
+    assert len(kafka.client.read("orders", patience=30)) == 5_000
+    assert now >= 100
 
 
 def test_an_empty_topic_is_read_as_empty(kafka: Kafka) -> None:
