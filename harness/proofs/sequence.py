@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.errors import HarnessError
 from harness.models.fault import TaskFault
 from harness.models.proof import Claim, Equals, Scenario, Step
 from harness.proofs.judge import NeverFired, judge
@@ -52,8 +53,20 @@ class Refuted(AssertionError):
         self.claim = claim
 
 
+class Stopped(BaseException):
+    """Something else than a find: Hypothesis would take an `Exception` for one, and repeat what led to it."""
+
+    def __init__(self, error: HarnessError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def _search(lab: Lab) -> Claim | None:
-    """Run the state machine; return the claim that the smallest failing sequence violates."""
+    """Run the state machine; return the claim that the smallest failing sequence violates.
+
+    Raises:
+        HarnessError: a sequence could not be run: a service was lost.
+    """
     from hypothesis import HealthCheck, Phase, settings
     from hypothesis.database import DirectoryBasedExampleDatabase
     from hypothesis.stateful import run_state_machine_as_test
@@ -75,6 +88,8 @@ def _search(lab: Lab) -> Claim | None:
         run_state_machine_as_test(_machine(lab), settings=chosen)
     except Refuted as refuted:
         return refuted.claim
+    except Stopped as stopped:
+        raise stopped.error from None
     return None
 
 
@@ -171,7 +186,11 @@ def _machine(lab: Lab) -> Any:
             if not self.steps:
                 return
             claim = _claim(lab, self.steps)
-            if _fails(lab, claim):
+            try:
+                fails = _fails(lab, claim)
+            except HarnessError as error:
+                raise Stopped(error) from error
+            if fails:
                 raise Refuted(claim)
 
     return seed(lab.session.environment.spec.data.seed)(Operators)

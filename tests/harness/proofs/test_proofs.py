@@ -10,8 +10,8 @@ from harness.api import Session
 from harness.engines.shifted import libfaketime
 from harness.environment import Environment
 from harness.environment.spec import Property
-from harness.errors import ConfigError
-from harness.models.proof import ProofResult
+from harness.errors import ConfigError, ServiceError
+from harness.models.proof import Claim, ProofResult
 from harness.proofs import PROPERTIES, prove, registry, replay
 from harness.session import reaper
 from harness.session.client import Namespace
@@ -114,6 +114,21 @@ def test_a_sequence_shrinks_to_running_a_date_twice(session: Session) -> None:
 
     assert result.outcome == "refuted"
     assert len(result.scenario) == 2
+
+
+def test_a_service_that_is_lost_ends_the_search_and_is_no_find(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Claim] = []
+
+    def lose(_lab: object, claim: Claim) -> list[str]:
+        asked.append(claim)
+        raise ServiceError("does not answer", role="postgres")
+
+    monkeypatch.setattr("harness.proofs.sequence.judge", lose)
+    with pytest.raises(ServiceError, match="does not answer"):
+        decide(session, "appends", "sequence")
+    assert len(asked) == 1
 
 
 def test_what_is_declared_is_skipped_with_its_reason(session: Session) -> None:
