@@ -12,8 +12,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -21,6 +21,8 @@ from typing import Any, TypedDict, Unpack
 from harness import faults, runner
 from harness.environment import Environment
 from harness.environment.spec import DataSpec
+from harness.errors import ConfigError
+from harness.inputs.names import Code, Named
 from harness.models.fault import Fault
 from harness.models.run import RunReport
 from harness.models.service import ServiceEvent
@@ -100,6 +102,30 @@ class Session(client.Session):
     ) -> None:
         super().__init__(environment, keep=keep, on_event=on_event, fork_server=True)
         self.dags = Path(dags or environment.project / "dags").resolve()
+        self._code = Code(environment.project, self.dags, environment.spec)
+
+    def named(self, dag_ids: Collection[str] | None) -> list[Named]:
+        """Return the names of the environment's things that stand in the code of DAGs.
+
+        Args:
+            dag_ids: which DAGs; None for all of the folder.
+        """
+        return self._code.of(dag_ids)
+
+    def known(self, words: Collection[str]) -> set[str]:
+        """Return those of some words that a DAG file has too, as the name of a DAG would stand there."""
+        return self._code.known(words)
+
+    @contextmanager
+    def namespace_for(self, *dag_ids: str, name: str | None = None) -> Iterator[Namespace]:
+        """Open a namespace in which these DAGs find their stores under the names that stand in their code.
+
+        Args:
+            dag_ids: which DAGs will run in it; without any, all of the folder may.
+            name: as for `namespace`.
+        """
+        with self.namespace(name, alone={one.service for one in self.named(dag_ids or None)}) as opened:
+            yield opened
 
     def run(
         self,
@@ -122,13 +148,28 @@ class Session(client.Session):
             NothingChecked: the folder holds no DAG.
             RunError: a seed or a snapshot failed.
         """
-        with nullcontext(namespace) if namespace else self.namespace() as used:
+        with nullcontext(namespace) if namespace else self.namespace_for(dag_id) as used:
+            self._require_declared_names(dag_id, used)
             request = self.request(dag_id, used, options)
             report = runner.run(request, client=ForkClient(str(self.fork_server())), on_event=on_event)
-            report = report.model_copy(update={"services": tuple(self.health())})
+            report = report.model_copy(update={"services": tuple(self.health(used.name))})
             # what `harness report` reads
             (request.folder / "report.json").write_text(report.model_dump_json(by_alias=True), encoding="utf-8")
             return report
+
+    def _require_declared_names(self, dag_id: str, used: Namespace) -> None:
+        """Refuse a namespace that gives things other names than the DAG's code has: it would miss them, or hit others'.
+
+        Raises:
+            ConfigError: with the first such name.
+        """
+        for one in self.named([dag_id]):
+            ref = used.refs[one.service]
+            if ref.slice.prefix and self.environment.spec.services[one.service].names == "auto":
+                raise ConfigError(
+                    f"{dag_id} names the {one.in_words()} in its code, and the namespace {used.name} has renamed it",
+                    hint=f'open that by `session.namespace_for("{dag_id}")`; or services.{one.service}.names: declared',
+                )
 
     def request(self, dag_id: str, used: Namespace, options: RunOptions) -> RunRequest:
         """Return what a run in that namespace is asked for, as data that travels; its folder is new."""

@@ -101,7 +101,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
 def _run(session: Session, dag: str, options: RunOptions, namespace: str | None, keep_failed: bool) -> RunReport:
     from harness.report.run import RunProgress
 
-    opened = session.open_namespace(namespace)
+    opened = session.open_namespace(namespace, alone={one.service for one in session.named([dag])})
     kept = namespace is not None
     try:
         with RunProgress(live=not options["debugger"]) as progress:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from harness.models.base import Frozen
 
 EngineName = Literal["embedded", "container", "external"]
+Names = Literal["auto", "declared", "renamed"]
 
 
 def _without_repeats(names: list[str]) -> list[str]:
@@ -61,6 +62,11 @@ class ServiceSpec(Frozen):
 
     role: str = Field(default="", description="what it is; by default what its name says")
     engine: EngineName = "embedded"
+    names: Names = Field(
+        default="auto",
+        description="how a namespace calls its things: declared (in a server of its own) or renamed (in a shared one); "
+        "auto: declared where one of the names stands in the code",
+    )
     start_timeout: float = Field(
         default=120.0, gt=0, le=3600, allow_inf_nan=False, description="seconds until its first round trip must succeed"
     )

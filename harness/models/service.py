@@ -40,10 +40,12 @@ class Slice(Frozen):
     """One namespace's part of a service: logical names and what they are called there.
 
     `names` maps a kind (`database`, `bucket`, `topic`, `group`, `warehouse`) to {logical: physical}. A slice without a
-    prefix is the whole service, with every name as it is written.
+    prefix is the whole service, with every name as it is written; `alone` says that nobody else has a part of it, so
+    that everything in it belongs to the namespace, declared or not.
     """
 
     prefix: str = ""
+    alone: bool = False
     names: dict[str, dict[str, str]] = Field(default_factory=dict)
 
     def physical(self, kind: str, logical: str) -> str:
@@ -77,7 +79,7 @@ class ServiceEvent(Frozen):
 
     service: str
     engine: str
-    phase: Literal["starting", "ready", "failed", "stopping", "stopped"]
+    phase: Literal["starting", "ready", "failed", "stopping", "stopped", "waiting"]
     seconds: float = 0.0
     detail: str = ""
 

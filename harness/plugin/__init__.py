@@ -114,8 +114,14 @@ def harness_session(environment: Environment, dags_folder: Path) -> Iterator[Ses
 
 @pytest.fixture
 def namespace(request: pytest.FixtureRequest, harness_session: Session) -> Iterator[Namespace]:
-    """This test's own slice of every service; removed when the test ends."""
-    with harness_session.namespace() as opened:
+    """This test's own slice of every service; removed when the test ends.
+
+    Where the code of a DAG that the test's module names has names of buckets, topics or databases in it, the test has
+    those services to itself, under the declared names.
+    """
+    from harness.plugin.names import named_in
+
+    with harness_session.namespace(alone=named_in(request, harness_session)) as opened:
         yield opened
 
 

@@ -90,6 +90,7 @@ class Lab:
         self._open: OrderedDict[Scenario, _Trial] = OrderedDict()
         self._survey: Survey | None = None
         self._slowest = 0.0
+        self._alone = {one.service for one in session.named([dag_id])}
         self._clocks = clocks or Clocks(session)
         self._own_clocks = clocks is None
 
@@ -110,7 +111,7 @@ class Lab:
     def about(self) -> Survey:
         """What the DAG is; found out once."""
         if self._survey is None:
-            with self.session.namespace() as used:
+            with self.session.namespace_for(self.dag_id) as used:
                 request = self.session.request(self.dag_id, used, {})
                 self._survey = survey(request, DATES, ForkClient(str(self.session.fork_server())))
         return self._survey
@@ -168,7 +169,11 @@ class Lab:
             if trial := self._open.pop(scenario[:length], None):
                 return trial, list(scenario[length:])
         session = self._session_for(scenario)
-        return _Trial(session, session.open_namespace()), list(scenario)
+        if self._alone:
+            # each open trial has servers to itself, of which there are few, and others may want them too
+            while self._open:
+                self._close(next(iter(self._open)))
+        return _Trial(session, session.open_namespace(alone=self._alone)), list(scenario)
 
     def _session_for(self, scenario: Scenario) -> Session:
         """Return where a scenario belongs: one under another clock has services of its own under that clock."""

@@ -90,7 +90,7 @@ class Controller:
             return
         plans = dates.plan(scheduled, request.dates, request.spec(request.dag_id).dates)
         self._seed(self._logical_dates_of_inputs(scheduled, plans))
-        before = self._snapshot()
+        before = self._stock()
         for chunk in [plans] if request.together else [[plan] for plan in plans]:
             self._current = [self._create(scheduled, plan) for plan in chunk]
             before = self._run_current(before)
@@ -179,22 +179,27 @@ class Controller:
         self._current = scheduling.clear_from(scheduled, clear) if clear else scheduling.clear_failed(scheduled)
         if not self._current:
             raise ConfigError(f"nothing failed in {self._request.resume}", hint="run the DAG anew")
-        self._run_current(self._snapshot())
+        self._run_current(self._stock())
 
     def _run_current(self, before: Any) -> Any:
+        from harness.runner import surroundings
+
         started = time.monotonic()
         with self._timed("tasks"):
             for dag_id, run_id in self._current:
                 self._say(RunEvent(kind="run", state="running", dag_id=dag_id, run_id=run_id))
             self._phase = "run"
             self._loop.run()
-        after = self._snapshot()
+        after = self._stock()
         outputs = self._differences(before, after)
+        trespasses = surroundings.trespasses(before, after)
         for key in self._current:
             stalled = "; ".join(self._loop.stalled) or None
             result = self._result(key, stalled).model_copy(
                 update={"outputs": tuple(outputs), "seconds": time.monotonic() - started}
             )
+            if trespasses:
+                result = result.model_copy(update={"verdict": "fail", "reasons": (*result.reasons, *trespasses)})
             self._finish(result)
         self._current = []
         return after
@@ -259,23 +264,24 @@ class Controller:
             work = partial(call_seed, name, self._request, logical_dates)
             apart(work, name=f"the seed {name}", log=self._request.folder / "seed.log")
 
-    def _snapshot(self) -> Any:
-        if not self._request.snapshot or not self._request.services:
+    def _stock(self) -> Any:
+        shared = any(ref.slice.prefix for ref in self._request.services.values())
+        if not (self._request.snapshot or shared) or not self._request.services:
             return None
         from harness.runner.apart import apart
-        from harness.runner.surroundings import take_snapshot
+        from harness.runner.surroundings import take_stock
 
         self._tell_phase("snapshot")
         with self._timed("snapshot"):
-            work = partial(take_snapshot, self._request)
+            work = partial(take_stock, self._request)
             return apart(work, name="the snapshot of the stores", log=self._request.folder / "snapshot.log")
 
     def _differences(self, before: Any, after: Any) -> list[Any]:
-        if before is None or after is None:
+        if before is None or after is None or before.inside is None:
             return []
         from harness.state import diff
 
-        return diff(before, after)
+        return diff(before.inside, after.inside)
 
     def _call_back(self, callback: Any) -> None:
         from harness._compat.callbacks import call_back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -33,11 +34,34 @@ def call_seed(name: str, request: RunRequest, logical_dates: list[datetime | Non
     seed(services(request), dates, request.data)
 
 
-def take_snapshot(request: RunRequest) -> Any:
-    """Read all stores of the namespace."""
-    from harness.state import snapshot
+@dataclass(frozen=True)
+class Stock:
+    """What there was in the stores at one moment.
 
-    volatile = request.spec(request.dag_id).volatile
-    return snapshot(
-        services(request), volatile={name: {k: list(v) for k, v in sets.items()} for name, sets in volatile.items()}
-    )
+    Args:
+        inside: what the namespace holds; None where it is not compared.
+        outside: what lies beside all namespaces in servers that it shares: name -> a mark that every write changes.
+    """
+
+    inside: Any
+    outside: dict[str, str]
+
+
+def take_stock(request: RunRequest) -> Stock:
+    """Read all stores of the namespace, and look at what lies beside it."""
+    from harness.state import outside, snapshot
+
+    used = services(request)
+    volatile = {
+        name: {k: list(v) for k, v in sets.items()} for name, sets in request.spec(request.dag_id).volatile.items()
+    }
+    return Stock(snapshot(used, volatile=volatile) if request.snapshot else None, outside(used))
+
+
+def trespasses(before: Stock | None, after: Stock | None) -> list[str]:
+    """Return a sentence for each thing outside the namespace that was written to between two moments."""
+    if before is None or after is None:
+        return []
+    touched = sorted(name for name, mark in after.outside.items() if before.outside.get(name) != mark)
+    hint = "the code names it in a way that nobody could foresee: set `names: declared` on that service"
+    return [f"wrote outside its namespace: {name} ({hint})" for name in touched]

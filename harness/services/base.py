@@ -30,6 +30,10 @@ class Service(ABC, Generic[S]):
     spec_type: ClassVar[type[ServiceSpec]]
     #: engine name -> "module:Class" of the Engine; imported when it is first started
     engines: ClassVar[Mapping[str, str]]
+    #: roles whose services it is wired to: a further instance of it comes with further instances of those
+    linked: ClassVar[tuple[str, ...]] = ()
+    #: things in it are found by names, so that a namespace may need a server of its own: it has `empty` and `outside`
+    named: ClassVar[bool] = False
 
     def __init__(self, name: str, spec: S, endpoint: Endpoint, slice: Slice | None = None) -> None:
         self.name = name
@@ -46,10 +50,10 @@ class Service(ABC, Generic[S]):
         """Do one real round trip (a query, a put and get, a produce and consume); raise whatever goes wrong."""
 
     def wire(self, peers: Mapping[str, Service[Any]]) -> None:
-        """Tell the running service where the others are; called once, when all are ready, before `prepare`."""
+        """Tell the running service where the others are; called once, when all are ready."""
 
     def prepare(self) -> None:
-        """Create what the environment declares (databases, buckets, topics) under its physical names; idempotent."""
+        """Create what the environment declares (databases, buckets, topics) under its own names; idempotent."""
 
     @abstractmethod
     def open(self, prefix: str) -> Slice:
@@ -58,6 +62,17 @@ class Service(ABC, Generic[S]):
     @abstractmethod
     def close(self) -> None:
         """Remove this slice's things from the store; idempotent, and safe when someone is still connected."""
+
+    def empty(self) -> None:
+        """Remove everything that a namespace left in a server that it had to itself; raise when that cannot be had."""
+        raise NotImplementedError(f"the role {self.role} has no servers of one's own")
+
+    def outside(self) -> dict[str, str]:
+        """Return what the server holds beside all namespaces: `bucket 'landing'` -> something that every write changes.
+
+        Only a slice that shares its server has anything outside.
+        """
+        return {}
 
     @property
     @abstractmethod

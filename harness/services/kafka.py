@@ -23,6 +23,9 @@ from harness.services.kafka_clients import TIMEOUT, KafkaClients, Message, read_
 #: written by `ping`; like all topics with two underscores in front it is no part of a snapshot
 PING_TOPIC = "__harness_ping"
 
+#: what a namespace's topics begin with
+_RENAMED = re.compile(r"n\d+\.")
+
 #: idempotent, so that the coordinator has loaded when the broker counts as ready; and quiet about having to wait for it
 _PING = {"linger.ms": 0, "enable.idempotence": True, "log_level": 2}
 
@@ -39,6 +42,8 @@ class Kafka(Service[KafkaSpec]):
         "embedded": "harness.engines.embedded.kafka:EmbeddedKafka",
         "container": "harness.engines.container.kafka:ContainerKafka",
     }
+
+    named: ClassVar[bool] = True
 
     _client: tuple[int, KafkaClients] | None = None
     _pinger: tuple[int, Any, Any] | None = None
@@ -70,17 +75,42 @@ class Kafka(Service[KafkaSpec]):
         """Delete the slice's topics, those that its DAGs made under its prefix, and its groups."""
         if not self.slice.prefix:
             return
+        # a group with a member cannot be deleted; it goes with the broker
+        with suppress(ServiceError):
+            self._remove(self._prefix)
+
+    def empty(self) -> None:
+        """Delete all topics and groups; raises ServiceError while a group has a member."""
+        self._remove("")
+
+    def _remove(self, prefix: str) -> None:
         admin = self.client.admin()
-        mine = [name for name in admin.list_topics(timeout=TIMEOUT).topics if name.startswith(self._prefix)]
+        mine = [name for name in admin.list_topics(timeout=TIMEOUT).topics if name.startswith(prefix)]
+        mine = [name for name in mine if not name.startswith("__")]
         if mine:
             _finish(admin.delete_topics(mine, request_timeout=TIMEOUT), ignore="UNKNOWN_TOPIC_OR_PART")
             _wait_until_gone(admin, mine)
         groups = admin.list_consumer_groups(request_timeout=TIMEOUT).result().valid
-        left = [group.group_id for group in groups if group.group_id.startswith(self._prefix)]
+        left = [group.group_id for group in groups if group.group_id.startswith(prefix)]
         if left:
-            # a group with a member cannot be deleted; it goes with the broker
-            with suppress(ServiceError):
-                _finish(admin.delete_consumer_groups(left, request_timeout=TIMEOUT), ignore="GROUP_ID_NOT_FOUND")
+            _finish(admin.delete_consumer_groups(left, request_timeout=TIMEOUT), ignore="GROUP_ID_NOT_FOUND")
+
+    def outside(self) -> dict[str, str]:
+        """Return the topics of no namespace, with the ends of their partitions."""
+        if self.slice.alone or not self._prefix:
+            return {}
+        from confluent_kafka import TopicPartition
+        from confluent_kafka.admin import OffsetSpec
+
+        admin = self.client.admin()
+        topics = admin.list_topics(timeout=TIMEOUT).topics
+        names = [name for name in topics if not name.startswith("__") and not _RENAMED.match(name)]
+        asked = {TopicPartition(name, part): OffsetSpec.latest() for name in names for part in topics[name].partitions}
+        answers = admin.list_offsets(asked, request_timeout=TIMEOUT) if asked else {}
+        ends = {name: "" for name in names}
+        for place, answer in answers.items():
+            ends[place.topic] += f" {place.partition}:{answer.result(timeout=TIMEOUT).offset}"
+        return {f"topic {name!r}": end for name, end in ends.items()}
 
     @property
     def client(self) -> KafkaClients:
@@ -135,6 +165,8 @@ class Kafka(Service[KafkaSpec]):
         """Return the logical name of a topic of this slice, None for another slice's and for Kafka's own."""
         if physical.startswith("__"):
             return None
+        if self.slice.alone:
+            return physical
         if self._prefix:
             return physical.removeprefix(self._prefix) if physical.startswith(self._prefix) else None
         return (

@@ -94,7 +94,7 @@ class KafkaClients:
         for message in messages:
             self._send(producer, self._physical(topic), _message(message), acknowledged)
             sent += 1
-        before, left = sent + 1, sent
+        before, left = math.inf, len(producer)
         while 0 < left < before:  # as long as some are acknowledged, all take as long as they take
             before, left = left, producer.flush(TIMEOUT)
         if refused or left:
@@ -195,18 +195,19 @@ def _until_all_ended(consumer: Any, topic: str, waiting: set[int], patience: flo
             )
         for raw in consumer.consume(1000, timeout=0.05):
             error, part = raw.error(), raw.partition()
-            if part in waiting and (error is None or error.code() == KafkaError._PARTITION_EOF):
-                until = time.monotonic() + patience
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                if not error.retriable():
+                    raise ServiceError(f"topic {topic!r}: {error.str()}", role="kafka")
+                continue
+            if part not in waiting:
+                continue
+            until = time.monotonic() + patience
             if error is None:
-                if part in waiting:
-                    found.append(_received(raw))
-            elif error.code() == KafkaError._PARTITION_EOF:
-                if raw.offset() < _log_end(consumer, topic, part):
-                    unstable.setdefault(part, time.monotonic() + MARKS)
-                else:
-                    waiting.discard(part)
-            elif not error.retriable():
-                raise ServiceError(f"topic {topic!r}: {error.str()}", role="kafka")
+                found.append(_received(raw))
+            elif raw.offset() < _log_end(consumer, topic, part):
+                unstable.setdefault(part, time.monotonic() + MARKS)
+            else:
+                waiting.discard(part)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Collection, Mapping
 from contextlib import closing
@@ -26,6 +27,14 @@ _PING_WITHIN, _CONNECT_WITHIN = 5, 60
 #: longest name of a database in bytes (PostgreSQL manual, 4.1.1); a longer one would be cut silently
 _LONGEST_NAME = 63
 
+#: what a namespace's databases begin with
+_RENAMED = re.compile(r"n\d+_")
+
+_OWN_SCHEMAS = """SELECT nspname FROM pg_namespace WHERE nspname = 'public'
+    OR (nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema')"""
+_OWN_ROLES = "SELECT rolname FROM pg_roles WHERE rolname <> %s AND rolname NOT LIKE 'pg\\_%%'"
+_WRITTEN = "SELECT datname, tup_inserted + tup_updated + tup_deleted FROM pg_stat_database WHERE datname IS NOT NULL"
+
 
 class Postgres(Service[PostgresSpec]):
     """A server; `client` is a psycopg connection (autocommit) to the slice's first database."""
@@ -36,6 +45,8 @@ class Postgres(Service[PostgresSpec]):
         "embedded": "harness.engines.embedded.postgres:EmbeddedPostgres",
         "container": "harness.engines.container.postgres:ContainerPostgres",
     }
+
+    named: ClassVar[bool] = True
 
     _clients: dict[tuple[int, str], psycopg.Connection[Any]] | None = None
 
@@ -66,6 +77,36 @@ class Postgres(Service[PostgresSpec]):
         with closing(self._connect_or_explain(ADMIN_DATABASE)) as admin:
             for name in self.slice.names["database"].values():
                 drop_database(admin, name)
+
+    def empty(self) -> None:
+        """Drop all databases and roles that the server did not come with, and what is in its own database."""
+        from psycopg import sql
+
+        self.release()
+        with closing(self._connect_or_explain(ADMIN_DATABASE)) as admin:
+            for name in self._all(admin):
+                drop_database(admin, name)
+            # roles that own something here, and tables of a connection without a database, are in its own schemas
+            for (name,) in admin.execute(_OWN_SCHEMAS).fetchall():
+                admin.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+            admin.execute("CREATE SCHEMA public")
+            for (name,) in admin.execute(_OWN_ROLES, [self.endpoint.user]).fetchall():
+                admin.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(name)))
+                admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+    def outside(self) -> dict[str, str]:
+        """Return the databases of no namespace, with how many rows were written to each."""
+        if self.slice.alone or not self.slice.prefix:
+            return {}
+        with closing(self._connect_or_explain(ADMIN_DATABASE)) as admin:
+            written = dict(admin.execute(_WRITTEN).fetchall())
+            names = [name for name in self._all(admin) if not _RENAMED.match(name)]
+        return {f"database {name!r}": str(written.get(name, 0)) for name in names}
+
+    @staticmethod
+    def _all(admin: psycopg.Connection[Any]) -> list[str]:
+        found = admin.execute("SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'")
+        return [name for (name,) in found.fetchall()]
 
     @property
     def client(self) -> psycopg.Connection[Any]:
@@ -142,9 +183,17 @@ class Postgres(Service[PostgresSpec]):
         from harness.services._tables import read_tables
 
         found: list[Dataset] = []
-        for logical, physical in self.slice.names["database"].items():
+        for logical, physical in self._databases().items():
             with closing(self._connect_or_explain(physical)) as connection:
                 found += read_tables(connection, self.name, logical, volatile or {})
+        return found
+
+    def _databases(self) -> dict[str, str]:
+        """Map logical to physical names: the declared databases, and all others of a server of one's own."""
+        found = dict(self.slice.names["database"])
+        if self.slice.alone:
+            with closing(self._connect_or_explain(ADMIN_DATABASE)) as admin:
+                found |= {name: name for name in self._all(admin)}
         return found
 
     def attach_hint(self) -> str | None:

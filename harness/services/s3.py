@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +25,9 @@ _CONNECT_WITHIN, _ANSWER_WITHIN = 5.0, 60.0
 #: longest and shortest name of a bucket (S3 User Guide, "Bucket naming rules")
 _LONGEST_NAME, _SHORTEST_NAME = 63, 3
 
+#: what a namespace's buckets begin with, and those of `ping`
+_RENAMED, _PING = re.compile(r"n\d+-"), "harness-ping-"
+
 
 class S3(Service[S3Spec]):
     """An object store; `client` is a boto3 client, and takes physical bucket names."""
@@ -33,6 +38,8 @@ class S3(Service[S3Spec]):
         "embedded": "harness.engines.embedded.s3:EmbeddedS3",
         "container": "harness.engines.container.s3:ContainerS3",
     }
+
+    named: ClassVar[bool] = True
 
     _client: tuple[int, S3Client] | None = None
 
@@ -49,7 +56,7 @@ class S3(Service[S3Spec]):
 
     def ping(self) -> None:
         """Put an object into a bucket of its own, get it back, and remove both; only list in a store of others."""
-        client, bucket = self.client, f"harness-ping-{secrets.token_hex(6)}"
+        client, bucket = self.client, f"{_PING}{secrets.token_hex(6)}"
         if self.endpoint.engine == "external":
             for declared in self.spec.buckets:
                 client.list_objects_v2(Bucket=declared, MaxKeys=1)
@@ -77,6 +84,29 @@ class S3(Service[S3Spec]):
             for bucket in self._buckets().values():
                 remove_bucket(self.client, bucket)
         self.release()
+
+    def empty(self) -> None:
+        """Delete every bucket of the server."""
+        for bucket in self._all():
+            remove_bucket(self.client, bucket)
+
+    def outside(self) -> dict[str, str]:
+        """Return the buckets of no namespace, with how much is in each and when that was written last."""
+        if self.slice.alone or not self.slice.prefix:
+            return {}
+        names = [name for name in self._all() if not _RENAMED.match(name) and not name.startswith(_PING)]
+        return {f"bucket {name!r}": self._mark(name) for name in names}
+
+    def _mark(self, bucket: str) -> str:
+        found = sorted((one["Key"], one["ETag"], str(one["LastModified"])) for one in self._objects(bucket))
+        return hashlib.blake2b(repr(found).encode(), digest_size=16).hexdigest()
+
+    def _objects(self, bucket: str) -> Iterator[Any]:
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            yield from page.get("Contents", [])
+
+    def _all(self) -> list[str]:
+        return [bucket["Name"] for bucket in self.client.list_buckets()["Buckets"]]
 
     @property
     def client(self) -> S3Client:
@@ -164,12 +194,13 @@ class S3(Service[S3Spec]):
         self._client = None
 
     def _buckets(self) -> dict[str, str]:
-        """Map logical to physical names: the declared buckets, and those with the slice's prefix."""
+        """Map logical to physical names: the declared buckets, and those with the slice's prefix or in its server."""
         found = dict(self.slice.names["bucket"])
-        if self.slice.prefix:
+        if self.slice.alone:
+            found |= {name: name for name in self._all() if not name.startswith(_PING)}
+        elif self.slice.prefix:
             front = f"{self.slice.prefix.lower()}-"
-            names = [bucket["Name"] for bucket in self.client.list_buckets()["Buckets"]]
-            found |= {name.removeprefix(front): name for name in names if name.startswith(front)}
+            found |= {name.removeprefix(front): name for name in self._all() if name.startswith(front)}
         return found
 
     def _create(self, slice: Slice) -> None:

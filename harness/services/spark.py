@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,9 @@ from harness.services.base import Service
 
 #: where a process finds the driver that it belongs to; written by `Spark.environ`
 VARIABLE = "HARNESS_SPARK"
+
+#: what a namespace's database is called
+_RENAMED = re.compile(r"n\d+")
 
 #: S3A asks an absent store again for minutes (Hadoop, "S3A: retry and recovery")
 _HURRIED = {
@@ -29,7 +33,8 @@ class Spark(Service[SparkSpec]):
     """A resident driver; `client` is this process's SparkSession in it.
 
     A namespace is a database with a folder of its own, current in its sessions: `saveAsTable("orders")` and temporary
-    views are its own, while `CREATE DATABASE silver` is seen by all, as is everything static.
+    views are its own, while `CREATE DATABASE silver` is seen by all who share the driver, as is everything static. One
+    that names databases, or buckets by `s3a://`, in its code has a driver to itself.
     """
 
     role: ClassVar[str] = "spark"
@@ -38,6 +43,9 @@ class Spark(Service[SparkSpec]):
         "embedded": "harness.engines.embedded.spark:EmbeddedSpark",
         "container": "harness.engines.container.spark:ContainerSpark",
     }
+
+    linked: ClassVar[tuple[str, ...]] = ("s3",)
+    named: ClassVar[bool] = True
 
     def whole(self) -> Slice:
         return Slice(names={"database": {"default": "default"}, "warehouse": {"default": self._warehouse()}})
@@ -81,6 +89,17 @@ class Spark(Service[SparkSpec]):
         if self.slice.prefix:
             self.release()
             ask(self._address, "drop", database=self.slice.prefix)
+
+    def empty(self) -> None:
+        """Drop all databases and views, and forget what was known of tables and file systems by their paths."""
+        ask(self._address, "empty")
+
+    def outside(self) -> dict[str, str]:
+        """Return the databases of no namespace; the catalog is one for all who share the driver."""
+        if self.slice.alone or not self.slice.prefix:
+            return {}
+        names = ask(self._address, "databases")["databases"]
+        return {f"database {name!r}": "" for name in names if name != "default" and not _RENAMED.fullmatch(name)}
 
     @property
     def client(self) -> Any:

@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +47,11 @@ class Namespace:
     services: dict[str, Service[Any]]
     refs: dict[str, ServiceRef]
     environ: dict[str, str]
+
+    @property
+    def alone(self) -> frozenset[str]:
+        """The services whose server is this namespace's own, so that its names there are the declared ones."""
+        return frozenset(name for name, ref in self.refs.items() if ref.slice.alone)
 
 
 class Session:
@@ -117,28 +122,32 @@ class Session:
         channel.send(
             {"do": "attach", "keep": self._keep, "command": command, "fork_server": self._wants_fork_server},
         )
-        while True:
-            message = channel.receive()
-            if "event" not in message:
-                return checked(message)
-            self._on_event(ServiceEvent.model_validate(message["event"]))
+        return self._answer(channel)
 
     def ask(self, do: str, **parts: object) -> Message:
         """Send one request and return the answer; raises the daemon's error as it was there."""
         if self._channel is None:
             raise ServiceError("the session is not open", hint="use it in a 'with' block")
         self._channel.send({"do": do, **parts})
-        return checked(self._channel.receive())
+        return self._answer(self._channel)
+
+    def _answer(self, channel: Channel) -> Message:
+        while True:
+            message = channel.receive()
+            if "event" not in message:
+                return checked(message)
+            self._on_event(ServiceEvent.model_validate(message["event"]))
 
     @contextlib.contextmanager
-    def namespace(self, name: str | None = None) -> Iterator[Namespace]:
+    def namespace(self, name: str | None = None, *, alone: Collection[str] = ()) -> Iterator[Namespace]:
         """Open a namespace for the length of the block.
 
         Args:
             name: None for a fresh one, removed at the end; `main` for the stores under their plain names; any other
                 is made when it is missing and stays as long as the session.
+            alone: see `open_namespace`.
         """
-        opened = self.open_namespace(name)
+        opened = self.open_namespace(name, alone=alone)
         try:
             yield opened
         finally:
@@ -147,12 +156,27 @@ class Session:
             if name is None:
                 self.close_namespace(opened.name)
 
-    def open_namespace(self, name: str | None = None) -> Namespace:
-        """Open a namespace that stays until `close_namespace`, or until this lease ends."""
-        answer = self.ask("open", name=name)
+    def open_namespace(self, name: str | None = None, *, alone: Collection[str] = ()) -> Namespace:
+        """Open a namespace that stays until `close_namespace`, or until this lease ends.
+
+        Args:
+            name: see `namespace`.
+            alone: services in which things must be called as they are declared, since code names them so; besides
+                those that the environment declares to be (`names: declared`). They are nobody else's as long as the
+                namespace is open; when all are in use, this waits, and `on_event` is told for whom.
+
+        Raises:
+            ServiceError: a further server did not start, or none became free in time.
+        """
+        answer = self.ask("open", name=name, alone=sorted(self._alone(alone)))
         refs = {key: ServiceRef.model_validate(ref) for key, ref in answer["services"].items()}
         services = {key: rebuild(key, ref) for key, ref in refs.items()}
         return Namespace(answer["name"], services, refs, airflow_environ(self.environment.spec, services))
+
+    def _alone(self, asked: Collection[str]) -> set[str]:
+        services = self.environment.spec.services
+        kept = {name for name, spec in services.items() if spec.names == "declared"}
+        return kept | {name for name in asked if services[name].names == "auto"}
 
     def close_namespace(self, name: str) -> None:
         """Remove a namespace's things from all stores; idempotent, also when the session is lost."""
@@ -168,9 +192,9 @@ class Session:
         """Return the socket of the session's fork server, when it is ready."""
         return Path(self.ask("forkserver")["address"])
 
-    def health(self) -> list[ServiceHealth]:
-        """Ask every service for one round trip, now."""
-        return [ServiceHealth.model_validate(one) for one in self.ask("health")["health"]]
+    def health(self, namespace: str | None = None) -> list[ServiceHealth]:
+        """Ask every service that a namespace uses for one round trip, now."""
+        return [ServiceHealth.model_validate(one) for one in self.ask("health", namespace=namespace)["health"]]
 
     def close(self) -> None:
         """End the lease; with the last one, and no keep, the services end, and this waits until they are gone."""

@@ -26,6 +26,7 @@ from harness.services.registry import service_type
 from harness.session import reaper, records
 from harness.session.fleet import Fleet
 from harness.session.lending import Lending
+from harness.session.pool import Holder
 from harness.session.wire import Channel, ChannelClosed, Message
 
 FIRST_LEASE_WITHIN = 8.0
@@ -62,15 +63,17 @@ class Daemon:
         self._idle_since: float | None = time.monotonic()
         self._had_lease = False
         self._over = threading.Event()
-        self._fleet = self._make_fleet()
-        self._lending = Lending(self._fleet, record)
+        self._fleet = self._make_fleet(tuple(order["services"]))
+        self._lending = Lending(self._fleet, record, self._make_fleet)
 
-    def _make_fleet(self) -> Fleet:
+    def _make_fleet(self, names: tuple[str, ...], number: int = 1) -> Fleet:
         specs: dict[str, tuple[str, ServiceSpec]] = {}
-        for name, entry in self._order["services"].items():
+        for name in names:
+            entry = self._order["services"][name]
             specs[name] = (entry["role"], service_type(entry["role"]).spec_type.model_validate(entry["spec"]))
         return Fleet(
             specs,
+            number=number,
             folder=self.record.folder,
             cache=cache_dir(),
             project=Path(self.record.project),
@@ -168,12 +171,12 @@ class Daemon:
     def _answer(self, channel: Channel, lease_id: int, request: Message) -> None:
         verbs: dict[str, Callable[[], Message]] = {
             "attach": lambda: self._attach(channel, lease_id, request),
-            "open": lambda: self._open(lease_id, request),
+            "open": lambda: self._open(channel, lease_id, request),
             "close": lambda: self._close(lease_id, request),
             "retain": lambda: self._retain(lease_id, request),
             "release": lambda: self._release(lease_id),
             "forkserver": lambda: {"address": str(self._lending.fork_server())},
-            "health": lambda: {"health": [one.model_dump() for one in self._fleet.health()]},
+            "health": lambda: {"health": [one.model_dump() for one in self._lending.health(request.get("namespace"))]},
             "log": lambda: self._log(request["service"]),
             "status": self._status,
             "stop": self._end,
@@ -208,7 +211,7 @@ class Daemon:
             raise self._failure
         # only now: who gave up while the services were starting does not want them kept
         self._keep = max(self._keep, float(request.get("keep") or 0))
-        return {"session": self.record.id, "services": self._lending.refs(), "seconds": self._fleet.seconds}
+        return {"session": self.record.id, "seconds": self._fleet.seconds}
 
     def _events_until_ready(self, channel: Channel) -> Iterator[ServiceEvent]:
         """Yield every event of the start, from the first, to a client that may come late or leave early."""
@@ -240,10 +243,22 @@ class Daemon:
         self._end_lease(lease_id)
         return {}
 
-    def _open(self, lease_id: int, request: Message) -> Message:
-        name, services = self._lending.open(request.get("name"))
+    def _open(self, channel: Channel, lease_id: int, request: Message) -> Message:
+        lease = self._leases[lease_id]
+        said: list[ServiceEvent] = []
+
+        def publish(event: ServiceEvent) -> None:
+            if channel.hung_up() or self._over.is_set():
+                raise ChannelClosed("who waits for a namespace is gone")
+            # who is waited for is asked twice a second, and told when it changes
+            if event not in said[-1:]:
+                said.append(event)
+                channel.send({"event": event.model_dump()})
+
+        holder = Holder(lease_id, f"process {lease.pid} ({lease.command})")
+        name, services = self._lending.open(request.get("name"), holder, request.get("alone") or (), publish)
         if request.get("name") is None:
-            self._leases[lease_id].namespaces.add(name)
+            lease.namespaces.add(name)
         return {"name": name, "services": services}
 
     def _close(self, lease_id: int, request: Message) -> Message:

@@ -33,16 +33,25 @@ class Fleet:
         cache: the user's cache folder.
         project: root of the project.
         session: the session's id.
+        number: which instance of its services it is; goes behind their folders' names from the second on.
     """
 
     def __init__(
-        self, specs: Mapping[str, tuple[str, ServiceSpec]], *, folder: Path, cache: Path, project: Path, session: str
+        self,
+        specs: Mapping[str, tuple[str, ServiceSpec]],
+        *,
+        folder: Path,
+        cache: Path,
+        project: Path,
+        session: str,
+        number: int = 1,
     ) -> None:
         self.specs = dict(specs)
         self.services: dict[str, Service[Any]] = {}
         self.running: dict[str, Running] = {}
         self.seconds: dict[str, float] = {}
         self._folder, self._cache, self._project, self._session = folder, cache, project, session
+        self._suffix = f"-{number}" if number > 1 else ""
         self._stopping = threading.Event()
         # The threads live as long as the fleet: Linux ends a child with the *thread* that spawned it (prctl(2)).
         self._pool = ThreadPoolExecutor(max_workers=max(len(self.specs), 1), thread_name_prefix="service")
@@ -75,7 +84,7 @@ class Fleet:
 
         say("starting")
         try:
-            folder = self._folder / name
+            folder = self._folder / f"{name}{self._suffix}"
             folder.mkdir()
             place = Place(
                 folder,
@@ -102,8 +111,6 @@ class Fleet:
     def _introduce(self, name: str) -> None:
         service = self.services[name]
         service.wire({peer: other for peer, other in self.services.items() if peer != name})
-        if not self.exclusive(name):
-            service.prepare()
 
     def exclusive(self, name: str) -> bool:
         """Tell whether there is one copy of a service's content that is not ours to divide, fill or empty."""
@@ -125,9 +132,10 @@ class Fleet:
 
     def health(self) -> list[ServiceHealth]:
         """Ask every service for one round trip, now."""
-        return [self._health_of(name) for name in self.specs]
+        return [self.health_of(name) for name in self.specs]
 
-    def _health_of(self, name: str) -> ServiceHealth:
+    def health_of(self, name: str) -> ServiceHealth:
+        """Ask one service for a round trip."""
         engine = self.specs[name][1].engine
         running, service = self.running.get(name), self.services.get(name)
         detail = "not started"

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.models.service import ServiceRef, Slice
+from harness.models.run import ServiceHealth
+from harness.models.service import ServiceEvent, ServiceRef, Slice
 from harness.services.base import Service
 from harness.session import reaper
-from harness.session.fleet import Fleet
+from harness.session.fleet import Fleet, Publish
 from harness.session.forkclient import AIRFLOW_MODULES, ForkServer
+from harness.session.pool import MAIN, Holder, Instance, Lent, Pool
 from harness.session.records import SessionRecord
 
-MAIN = "main"
-"""The namespace in which every name is as the environment writes it."""
+Slices = dict[str, tuple[Service[Any], Slice]]
+"""What a namespace has: service name -> the service as a whole, and the namespace's slice of it."""
 
 
 class Lending:
@@ -27,67 +30,96 @@ class Lending:
     Args:
         fleet: the running services.
         record: who this session is.
+        another: makes the fleet of one more instance of some services, given their names and its number.
     """
 
-    def __init__(self, fleet: Fleet, record: SessionRecord) -> None:
+    def __init__(self, fleet: Fleet, record: SessionRecord, another: Callable[[tuple[str, ...], int], Fleet]) -> None:
         self._fleet = fleet
         self._record = record
+        self._pool = Pool(fleet, another)
         self._numbers = itertools.count(1)
-        self._open: dict[str, dict[str, Slice]] = {}
+        self._open: dict[str, Slices] = {}
         self._lock = threading.Lock()
+        self._main = threading.Lock()
         # one thread that lives as long as the session: the fork server dies with the thread that spawned it
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="fork-server")
         self._server: Future[ForkServer] | None = None
         self._workers = ThreadPoolExecutor(8, thread_name_prefix="lending")
 
-    def refs(self, slices: dict[str, Slice] | None = None) -> dict[str, dict[str, Any]]:
-        """Describe the services as plain data, under `slices` or, without them, as a whole."""
-        refs = {}
-        for name, service in self._fleet.services.items():
-            ref = ServiceRef(
-                role=self._fleet.specs[name][0],
-                spec=service.spec.model_dump(mode="json", by_alias=True),
-                endpoint=service.endpoint,
-                slice=(slices or {}).get(name, service.slice),
-            )
-            refs[name] = ref.model_dump(mode="json")
-        return refs
-
-    def open(self, name: str | None) -> tuple[str, dict[str, dict[str, Any]]]:
+    def open(
+        self, name: str | None, holder: Holder, alone: Collection[str], publish: Publish
+    ) -> tuple[str, dict[str, dict[str, Any]]]:
         """Open a namespace and return its name and the services as it sees them.
 
         Args:
-            name: None for a fresh one; `main` for the whole services; any other is shared by all who name it.
+            name: None for a fresh one; `main` for the services under their plain names; any other is shared by all
+                who name it.
+            holder: who asks.
+            alone: services in which the namespace's names must be the declared ones.
+            publish: takes the start of a further instance, and who is waited for; it may raise to give up.
+
+        Raises:
+            ServiceError: a further instance did not start, or none became free in time.
         """
         if name == MAIN:
-            return MAIN, self.refs()
+            return MAIN, self._refs(self._open_main(publish))
         with self._lock:
             known = self._open.get(name) if name else None
             number = next(self._numbers)
         if name and known is not None:
-            return name, self.refs(known)
-        prefix = f"n{number}"
-        divisible = {key: one for key, one in self._fleet.services.items() if not self._fleet.exclusive(key)}
-        opened = self._workers.map(lambda item: (item[0], item[1].open(prefix)), divisible.items())
-        slices = dict(opened)
-        chosen = name or prefix
+            return name, self._refs(known)
+        chosen = name or f"n{number}"
+        lent = self._pool.take(chosen, holder, alone, publish, _told(self._fleet, publish))
+        try:
+            opened = self._workers.map(lambda one: _slice_of(one, f"n{number}"), lent.values())
+            slices = {key: (one.service, slice) for (key, one), slice in zip(lent.items(), opened, strict=True)}
+        except BaseException:
+            self._pool.give_back(chosen)
+            raise
         with self._lock:
             self._open[chosen] = slices
-        return chosen, self.refs(slices)
+        return chosen, self._refs(slices)
+
+    def _open_main(self, publish: Publish) -> Slices:
+        """Return the services under their plain names; what is declared is made at the first time, and stays."""
+        with self._main:
+            if MAIN not in self._open:
+                lent = self._pool.take(MAIN, Holder(0, f"the namespace {MAIN}"), (), publish)
+                list(self._workers.map(lambda one: one.service.prepare(), (one for one in lent.values() if one.ours)))
+                slices = {key: (one.service, one.service.whole()) for key, one in lent.items()}
+                if any(not one.ours for one in lent.values()):
+                    # what is not ours is used by one client at a time; to look at it is always allowed
+                    self._pool.give_back(MAIN)
+                    return slices
+                with self._lock:
+                    self._open[MAIN] = slices
+            return self._open[MAIN]
+
+    def _refs(self, slices: Slices) -> dict[str, dict[str, Any]]:
+        """Describe services as plain data."""
+        refs = {}
+        for name, (service, slice) in slices.items():
+            ref = ServiceRef(
+                role=self._fleet.specs[name][0],
+                spec=service.spec.model_dump(mode="json", by_alias=True),
+                endpoint=service.endpoint,
+                slice=slice,
+            )
+            refs[name] = ref.model_dump(mode="json")
+        return refs
 
     def close(self, name: str) -> None:
         """Remove a namespace's things from all stores; idempotent."""
         with self._lock:
             slices = self._open.pop(name, None)
         if slices is not None:
-            list(self._workers.map(lambda item: self._close_one(*item), slices.items()))
+            list(self._workers.map(lambda item: _close_one(*item), slices.values()))
+            self._pool.give_back(name)
 
-    def _close_one(self, service: str, slice: Slice) -> None:
-        whole = self._fleet.services[service]
-        bound: Service[Any] = type(whole)(whole.name, whole.spec, whole.endpoint, slice)
-        # a service that died takes its namespaces along; that it died is reported by whoever uses it
-        with suppress(HarnessError, OSError, RuntimeError):
-            bound.close()
+    def health(self, namespace: str | None) -> list[ServiceHealth]:
+        """Ask every service that a namespace uses for one round trip, now."""
+        used: dict[str, Instance] = self._pool.of(namespace or MAIN)
+        return list(self._workers.map(lambda name: used[name].fleet.health_of(name), used))
 
     def fork_server_soon(self) -> Future[ForkServer]:
         """Begin to start the fork server, once."""
@@ -111,12 +143,13 @@ class Lending:
         """Return the resident bytes of each service's processes, and of the session as a whole under `session`."""
         import psutil
 
-        used: dict[str, int] = {}
-        for name, running in self._fleet.running.items():
-            used[name] = 0
-            for pid in running.pids():
-                with suppress(psutil.Error):
-                    used[name] += psutil.Process(pid).memory_info().rss
+        used: dict[str, int] = dict.fromkeys(self._fleet.specs, 0)
+        for instance in self._pool.instances():
+            for name in instance.names:
+                running = instance.fleet.running.get(name)
+                for pid in running.pids() if running is not None else ():
+                    with suppress(psutil.Error):
+                        used[name] += psutil.Process(pid).memory_info().rss
         used["session"] = 0
         for process in reaper.processes_of(self._record.id):
             with suppress(psutil.Error):
@@ -128,8 +161,34 @@ class Lending:
         server = self._server
         if server is not None and server.done() and server.exception() is None:
             server.result().stop()
+        self._pool.stop()
         self._spawner.shutdown(wait=False, cancel_futures=True)
         self._workers.shutdown(wait=False, cancel_futures=True)
+
+
+def _slice_of(lent: Lent, prefix: str) -> Slice:
+    """Return the part of a service that a namespace has: all of it, or one under names of its own."""
+    if not lent.ours:
+        return lent.service.whole()
+    if not lent.alone or not lent.service.named:
+        return lent.service.open(prefix)
+    lent.service.prepare()
+    return lent.service.whole().model_copy(update={"alone": True})
+
+
+def _close_one(whole: Service[Any], slice: Slice) -> None:
+    bound: Service[Any] = type(whole)(whole.name, whole.spec, whole.endpoint, slice)
+    # a service that died takes its namespaces along; that it died is reported by whoever uses it
+    with suppress(HarnessError, OSError, RuntimeError):
+        bound.close()
+
+
+def _told(fleet: Fleet, publish: Publish) -> Callable[[str, str], None]:
+    def waiting(service: str, detail: str) -> None:
+        engine = fleet.specs[service.partition(", ")[0]][1].engine
+        publish(ServiceEvent(service=service, engine=engine, phase="waiting", detail=detail))
+
+    return waiting
 
 
 PRELOAD = {

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from harness.state.diff import describe, diff, in_words
-from harness.state.snapshot import Snapshot, snapshot
+from harness.state.snapshot import Snapshot, outside, snapshot
 
-__all__ = ["Snapshot", "describe", "diff", "in_words", "snapshot"]
+__all__ = ["Snapshot", "describe", "diff", "in_words", "outside", "snapshot"]

@@ -50,6 +50,17 @@ def snapshot(services: Mapping[str, Service[Any]], volatile: Volatile | None = N
     return Snapshot(datasets=tuple(sorted(found, key=lambda one: (one.service, one.name))))
 
 
+def outside(services: Mapping[str, Service[Any]]) -> dict[str, str]:
+    """Return what the servers hold beside all namespaces, and for each a mark that every write to it changes.
+
+    Args:
+        services: of one namespace; those that it has to itself have nothing beside it.
+    """
+    with ThreadPoolExecutor(max_workers=max(len(services), 1)) as pool:
+        found = pool.map(lambda service: (service.name, service.outside()), services.values())
+        return {f"{what} of {name}": mark for name, marks in found for what, mark in marks.items()}
+
+
 def is_output(dataset: Dataset, dag: DagSpec) -> bool:
     """Tell whether the DAG publishes this dataset (design: `outputs`, without `staging`)."""
     if _named(dataset, dag.staging):

@@ -71,6 +71,8 @@ class Host:
             "hadoop": self._hadoop,
             "create": self._create,
             "drop": self._drop,
+            "databases": lambda request: {"databases": self._databases()},
+            "empty": lambda request: self._empty(),
         }
         client: Client | None = None
         with connection, connection.makefile("rwb") as file:
@@ -137,6 +139,34 @@ class Host:
         self._wait()
         self._session.sql(f"DROP DATABASE IF EXISTS `{request['database']}` CASCADE")
         shutil.rmtree(Path(self._order["warehouse"]) / request["database"], ignore_errors=True)
+        return {}
+
+    def _databases(self) -> list[str]:
+        self._wait()
+        rows = self._session.sql("SHOW DATABASES").collectAsList()
+        return [str(rows.get(at).getString(0)) for at in range(rows.size())]
+
+    def _empty(self) -> Reply:
+        """Make the driver as good as new: what it knows by names and paths means something else to the next one.
+
+        Delta and Hadoop keep tables and file systems by their paths, for the whole JVM.
+        """
+        self._wait()
+        catalog = self._session.sharedState().externalCatalog()
+        for database in self._databases():
+            if database != "default":
+                self._session.sql(f"DROP DATABASE IF EXISTS `{database}` CASCADE")
+        tables = catalog.listTables("default")
+        for at in range(tables.size()):
+            catalog.dropTable("default", tables.apply(at), True, True)
+        self._session.sharedState().globalTempViewManager().clear()
+        self._session.sharedState().cacheManager().clearCache()
+        if "spark.sql.extensions" in self._order["conf"]:
+            self._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+        self._jvm.org.apache.hadoop.fs.FileSystem.closeAll()
+        warehouse = Path(self._order["warehouse"])
+        for left in warehouse.iterdir():
+            shutil.rmtree(left, ignore_errors=True)
         return {}
 
     def _wait(self) -> None:
