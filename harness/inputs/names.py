@@ -132,9 +132,8 @@ class Code:
         }
         for where, value in values.items():
             if isinstance(value, (str, dict, list)) and value:
-                yield from self._in_text(
-                    value if isinstance(value, str) else json.dumps(value), f"environment: {where}"
-                )
+                text = value if isinstance(value, str) else json.dumps(value)
+                yield from self._in_text(text, f"environment: {where}")
 
     def _in(self, path: Path) -> Iterator[Named]:
         shown = path.relative_to(self._project).as_posix() if path.is_relative_to(self._project) else str(path)

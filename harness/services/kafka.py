@@ -107,7 +107,7 @@ class Kafka(Service[KafkaSpec]):
         names = [name for name in topics if not name.startswith("__") and not _RENAMED.match(name)]
         asked = {TopicPartition(name, part): OffsetSpec.latest() for name in names for part in topics[name].partitions}
         answers = admin.list_offsets(asked, request_timeout=TIMEOUT) if asked else {}
-        ends = {name: "" for name in names}
+        ends = dict.fromkeys(names, "")
         for place, answer in answers.items():
             ends[place.topic] += f" {place.partition}:{answer.result(timeout=TIMEOUT).offset}"
         return {f"topic {name!r}": end for name, end in ends.items()}

@@ -36,7 +36,7 @@ class Fleet:
         number: which instance of its services it is; goes behind their folders' names from the second on.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where it is and whose it is
         self,
         specs: Mapping[str, tuple[str, ServiceSpec]],
         *,

@@ -113,7 +113,8 @@ class Lending:
         with self._lock:
             slices = self._open.pop(name, None)
         if slices is not None:
-            list(self._workers.map(lambda item: _close_one(*item), slices.values()))
+            # what is not ours stays as it is, and what was its alone is emptied as a whole
+            list(self._workers.map(lambda item: _close_one(*item), (one for one in slices.values() if one[1].prefix)))
             self._pool.give_back(name)
 
     def health(self, namespace: str | None) -> list[ServiceHealth]:

@@ -201,7 +201,7 @@ class Pool:
         return [one for instances in self._groups.values() for one in instances if namespace in one.users]
 
     def _choose(self, lease: int, alone: Collection[str]) -> dict[tuple[str, ...], Instance | None] | tuple[str, ...]:
-        """Return an instance for each group, None where one more is to be started; or the group that must be waited for.
+        """Return an instance for each group, None where one more is to be started; or the group to be waited for.
 
         A shared one that is in use comes first, then an idle one: what is idle may be wanted alone.
         """
@@ -225,7 +225,7 @@ class Pool:
     # -- without it
 
     def _start(self, namespace: str, fresh: list[Instance], publish: Publish) -> None:
-        """Start further instances; the thread is the pool's, since Linux ends a child with the thread that spawned it."""
+        """Start further instances, on the pool's threads: Linux ends a child with the thread that spawned it."""
         futures: list[Future[None]] = [self._starter.submit(one.fleet.start, publish) for one in fresh]
         failure: BaseException | None = None
         for future, instance in zip(futures, fresh, strict=True):
@@ -241,7 +241,7 @@ class Pool:
 
 
 def groups(specs: Mapping[str, tuple[str, ServiceSpec]]) -> list[tuple[str, ...]]:
-    """Return which services belong together: one that is wired to others of a role (Spark to its stores) goes with them.
+    """Return which services belong together: one that is wired to others (Spark to its stores) goes with them.
 
     Args:
         specs: service name -> (role, what the environment says).
