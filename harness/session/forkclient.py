@@ -273,9 +273,9 @@ class ForkServer:
         """Tell whether it still runs."""
         return self._process.poll() is None
 
-    def stop(self) -> None:
-        """End it and every child of its; idempotent."""
-        _end(self._process)
+    def stop(self, within: float = 15.0) -> None:
+        """End it and every child of its, after `within` seconds by force; idempotent."""
+        _end(self._process, within)
         shutil.rmtree(self._private, ignore_errors=True)
 
     def __enter__(self) -> ForkServer:
@@ -336,17 +336,18 @@ def _await_ready(process: subprocess.Popen[bytes], within: float) -> dict[str, A
     raise TimeoutError(f"it did not listen within {within:.0f} s")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], within: float = 15.0) -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
     if process.poll() is None:
         process.terminate()
     try:
-        process.wait(15)
+        process.wait(within)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(5)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(2)
 
 
 def _tail(log: Path, lines: int = 20) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
 from harness.models.service import ServiceRef, Slice
 from harness.services.base import Service
 from harness.session import reaper
@@ -19,6 +20,9 @@ from harness.session.records import SessionRecord
 
 MAIN = "main"
 """The namespace in which every name is as the environment writes it."""
+
+CLOSE_WITHIN = 10.0
+"""Seconds that a store has to remove a namespace's things; one that hangs keeps them until the session ends."""
 
 
 class Lending:
@@ -75,19 +79,28 @@ class Lending:
             self._open[chosen] = slices
         return chosen, self.refs(slices)
 
-    def close(self, name: str) -> None:
-        """Remove a namespace's things from all stores; idempotent."""
+    def close(self, *names: str) -> None:
+        """Remove namespaces' things from all stores, at the same time; idempotent, and never for long."""
         with self._lock:
-            slices = self._open.pop(name, None)
-        if slices is not None:
-            list(self._workers.map(lambda item: self._close_one(*item), slices.items()))
+            slices = [item for name in names for item in self._open.pop(name, {}).items()]
+        # threads of their own: one that hangs must not take a worker from those who open
+        closers = [threading.Thread(target=self._close_one, args=item, daemon=True) for item in slices]
+        until = time.monotonic() + CLOSE_WITHIN
+        for thread in closers:
+            thread.start()
+        for thread in closers:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _close_one(self, service: str, slice: Slice) -> None:
+        # a service that died takes its namespaces along; that it died is reported by whoever uses it
+        if not self._fleet.running[service].alive():
+            return
         whole = self._fleet.services[service]
         bound: Service[Any] = type(whole)(whole.name, whole.spec, whole.endpoint, slice)
-        # a service that died takes its namespaces along; that it died is reported by whoever uses it
-        with suppress(HarnessError, OSError, RuntimeError):
+        try:
             bound.close()
+        except Exception as error:  # noqa: BLE001 - every client library has errors of its own
+            print(f"{service}: {slice.prefix} was not removed: {error}", file=sys.stderr)  # noqa: T201 - the log
 
     def fork_server_soon(self) -> Future[ForkServer]:
         """Begin to start the fork server, once."""
@@ -123,11 +136,11 @@ class Lending:
                 used["session"] += process.memory_info().rss
         return used
 
-    def stop(self) -> None:
+    def stop(self, within: float) -> None:
         """End the fork server and forget the namespaces: the stores that hold them end with the session."""
         server = self._server
         if server is not None and server.done() and server.exception() is None:
-            server.result().stop()
+            server.result().stop(within)
         self._spawner.shutdown(wait=False, cancel_futures=True)
         self._workers.shutdown(wait=False, cancel_futures=True)
 
