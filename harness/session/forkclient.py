@@ -221,6 +221,7 @@ class ForkServer:
         environ: Mapping[str, str] | None = None,
         owner: str = "fork",
         within: float = 300.0,
+        owns: bool = False,
     ) -> ForkServer:
         """Start one and wait until it listens.
 
@@ -230,6 +231,7 @@ class ForkServer:
             environ: variables on top of this process's.
             owner: goes into the name of its private folder; a session's id lets the session's reaper find it.
             within: seconds until it must listen.
+            owns: the folder goes with the server, also when who started it is killed.
 
         Raises:
             RunError: it ended or did not answer in time; with the end of its log.
@@ -239,6 +241,7 @@ class ForkServer:
         address = private / "socket"
         log = folder / "forkserver.log"
         command = [sys.executable, "-m", "harness.session.forkserver", "--socket", str(address)]
+        command += ["--owns", str(folder)] if owns else []
         with log.open("ab") as out:
             process = subprocess.Popen(
                 [*command, "--watch-stdin", "--preload", ",".join(preload)],

@@ -36,7 +36,7 @@ BLOCKS = {
 
 #: a word of the command line by which a process of a victim is told from the others
 WORDS = {
-    "client": "harness run",
+    "client": "-m harness ",
     "daemon": "harness.session.daemon",
     "postgres": "bin/postgres",
     "s3": "moto_server",
@@ -56,13 +56,13 @@ def write_project(folder: Path, services: dict[str, str]) -> Path:
 
 
 @contextmanager
-def running(project: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the sleeping DAG, with a runtime and a temporary folder of the project's own."""
+def running(project: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the sleeping DAG, or another command, with a runtime and a temporary folder of the project's own."""
     # root's PostgreSQL works as another user, who must be able to enter its folder
     (project / "tmp").chmod(0o755)
     environ = {**os.environ, "HARNESS_RUNTIME": str(project / "runtime"), "TMPDIR": str(project / "tmp")}
     with (project / "log").open("wb") as log:
-        command = [sys.executable, "-m", "harness", "run", "sleeps"]
+        command = [sys.executable, "-m", "harness", *(words or ("run", "sleeps"))]
         client = subprocess.Popen(command, cwd=project, env=environ, stdout=log, stderr=log)
     try:
         yield client

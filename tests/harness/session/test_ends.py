@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from harness.environment import Environment
 from harness.session import reaper
 from harness.session.client import Session
+from tests.harness.session.killing import BAR, remains, running, strike, write_project
 from tests.patience import eventually
 
 Gone = Callable[..., bool]
@@ -92,3 +94,14 @@ def test_who_else_holds_the_session_keeps_it_when_a_client_and_a_store_die(store
         kill(client)
         assert eventually(lambda: len(mine.ask("status")["leases"]) == 1)
         assert not mine.health()[0].healthy
+
+
+@pytest.mark.parametrize("moment", [0.3, 1.5, 4.0])
+def test_a_check_that_is_killed_leaves_nothing(tmp_path: Path, moment: float) -> None:
+    project = write_project(tmp_path, {})
+    (project / "dags" / "slow.py").write_text("import time\nfrom airflow.sdk import DAG\ntime.sleep(60)\nDAG('slow')\n")
+    with running(project, "check", "dags"):
+        time.sleep(moment)
+        strike(project, ["client"])
+        clean = eventually(lambda: not remains(project), BAR)
+    assert clean, remains(project)
