@@ -65,7 +65,7 @@ class Loader:
         found: dict[str, Loaded] = {}
         try:
             preload = (*PRELOADED, *airflow_modules(paths))
-            started = ForkServer.start(folder=self.folder, preload=preload, environ=self.environ)
+            started = ForkServer.start(folder=self.folder, preload=preload, environ=self.environ, owns=True)
             with started as server, ThreadPoolExecutor(CPUS) as pool:
                 workers = [pool.submit(self._work, server.client(), chunks, found, done) for _ in range(CPUS)]
                 for worker in workers:

@@ -125,7 +125,8 @@ class ServerProcess:
         for process in family:  # those that left the group, as Spark's Python workers do
             with contextlib.suppress(psutil.Error):
                 process.kill()  # psutil compares start times: a reused id is left alone
-        self._leader.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._leader.wait(_KILLED)
         until = time.monotonic() + _KILLED
         while any(map(_runs, family)) and time.monotonic() < until:
             time.sleep(0.002)

@@ -32,11 +32,16 @@ from harness.session.wire import Channel, ChannelClosed, Message
 FIRST_LEASE_WITHIN = 8.0
 """Seconds that a new daemon waits for the client that started it."""
 
+FORK_SERVER_ENDS_WITHIN = 3.0
+SERVICES_END_WITHIN = 5.0
+"""Seconds for an end in order; what is left then is killed. With the reaper's own, all stay well below 15."""
+
 
 @dataclass
 class Lease:
     """Who uses the session: one open connection."""
 
+    channel: Channel
     pid: int
     command: str
     since: float
@@ -122,6 +127,7 @@ class Daemon:
 
     def _wait_for_the_end(self) -> None:
         while not self._over.wait(0.1):
+            self._end_what_hung_up()
             with self._changed:
                 idle = self._idle_since
             patience = self._keep if self._had_lease else FIRST_LEASE_WITHIN
@@ -140,8 +146,16 @@ class Daemon:
     def _stop(self) -> None:
         self._over.set()
         (self.record.folder / "record.json").unlink(missing_ok=True)
-        self._lending.stop()
-        self._fleet.stop()
+        self._lending.stop(FORK_SERVER_ENDS_WITHIN)
+        enders = [
+            threading.Thread(target=fleet.stop, kwargs={"within": SERVICES_END_WITHIN}, daemon=True)
+            for fleet in self._lending.fleets()
+        ]
+        for thread in enders:
+            thread.start()
+        for thread in enders:
+            # each of them ends by itself, bounded
+            thread.join()
         reaper.reap(self.record.id, spare=(os.getpid(),))
         # threads may still hang in a service's start: nothing of theirs is left to be waited for
         os._exit(0)
@@ -199,7 +213,7 @@ class Daemon:
         with self._changed:
             if self._over.is_set():
                 raise ChannelClosed("this session is ending")
-            self._leases[lease_id] = Lease(peer_pid(channel), request.get("command", ""), time.time())
+            self._leases[lease_id] = Lease(channel, peer_pid(channel), request.get("command", ""), time.time())
             self._had_lease = True
             self._idle_since = None
         if request.get("fork_server"):
@@ -227,16 +241,25 @@ class Daemon:
             yield from fresh
             sent += len(fresh)
 
+    def _end_what_hung_up(self) -> None:
+        """End the leases of clients that died while their request is still worked on, by a service that may hang."""
+        with self._changed:
+            gone = [lease_id for lease_id, lease in self._leases.items() if lease.channel.hung_up()]
+        for lease_id in gone:
+            _thread(lambda lease_id=lease_id: self._end_lease(lease_id), "hung-up")  # type: ignore[misc]
+
     def _end_lease(self, lease_id: int) -> None:
         with self._changed:
             lease = self._leases.pop(lease_id, None)
-        if lease is None:
-            return
-        for name in lease.namespaces:
-            self._lending.close(name)
-        with self._changed:
+            if lease is None:
+                return
             if not self._leases:
                 self._idle_since = time.monotonic()
+                if not self._keep:
+                    # nobody comes back: the stores end with all that is in them, and need not be cleaned
+                    self._over.set()
+                    return
+        self._lending.close(*lease.namespaces)
 
     def _release(self, lease_id: int) -> Message:
         """End a lease at its holder's word, so that who asks for the status next does not see it."""
@@ -244,7 +267,8 @@ class Daemon:
         return {}
 
     def _open(self, channel: Channel, lease_id: int, request: Message) -> Message:
-        lease = self._leases[lease_id]
+        with self._changed:
+            lease = self._leases[lease_id]
         said: list[ServiceEvent] = []
 
         def publish(event: ServiceEvent) -> None:
@@ -258,7 +282,12 @@ class Daemon:
         holder = Holder(lease_id, f"process {lease.pid} ({lease.command})")
         name, services = self._lending.open(request.get("name"), holder, request.get("alone") or (), publish)
         if request.get("name") is None:
-            lease.namespaces.add(name)
+            with self._changed:
+                there = lease_id in self._leases
+                lease.namespaces.add(name)
+            if not there:
+                self._lending.close(name)
+                raise ChannelClosed("the client went away while its namespace was made")
         return {"name": name, "services": services}
 
     def _close(self, lease_id: int, request: Message) -> Message:

@@ -23,6 +23,9 @@ from harness.services.registry import bind, service_type
 
 Publish = Callable[[ServiceEvent], None]
 
+#: seconds until what was killed is gone and its folders are removed
+KILLED_WITHIN = 3.0
+
 
 class Fleet:
     """The services of one session.
@@ -116,18 +119,20 @@ class Fleet:
         """Tell whether there is one copy of a service's content that is not ours to divide, fill or empty."""
         return self.specs[name][1].engine == "external"
 
-    def stop(self, publish: Publish = lambda event: None) -> None:
-        """Stop everything that was started, at the same time; idempotent."""
+    def stop(self, publish: Publish = lambda event: None, within: float = 10.0) -> None:
+        """Stop everything that was started, at the same time, politely for `within` seconds; idempotent."""
         self._stopping.set()
         stoppers = []
         for name, running in list(self.running.items()):
             publish(ServiceEvent(service=name, engine=self.specs[name][1].engine, phase="stopping"))
             # threads of their own: the pool's may still be busy starting what is to be stopped
-            stoppers.append(threading.Thread(target=running.stop, name=f"stop-{name}"))
+            stoppers.append(threading.Thread(target=running.stop, args=(within,), name=f"stop-{name}", daemon=True))
+        until = time.monotonic() + within + KILLED_WITHIN
         for thread in stoppers:
             thread.start()
         for thread in stoppers:
-            thread.join()
+            # what does not even end by force is left to the reaper
+            thread.join(max(0.0, until - time.monotonic()))
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def health(self) -> list[ServiceHealth]:

@@ -213,7 +213,7 @@ class ForkServer:
         self.missing = missing
 
     @classmethod
-    def start(
+    def start(  # noqa: PLR0913 - a process has many sides
         cls,
         *,
         folder: Path,
@@ -221,6 +221,7 @@ class ForkServer:
         environ: Mapping[str, str] | None = None,
         owner: str = "fork",
         within: float = 300.0,
+        owns: bool = False,
     ) -> ForkServer:
         """Start one and wait until it listens.
 
@@ -230,6 +231,7 @@ class ForkServer:
             environ: variables on top of this process's.
             owner: goes into the name of its private folder; a session's id lets the session's reaper find it.
             within: seconds until it must listen.
+            owns: the folder goes with the server, also when who started it is killed.
 
         Raises:
             RunError: it ended or did not answer in time; with the end of its log.
@@ -239,6 +241,7 @@ class ForkServer:
         address = private / "socket"
         log = folder / "forkserver.log"
         command = [sys.executable, "-m", "harness.session.forkserver", "--socket", str(address)]
+        command += ["--owns", str(folder)] if owns else []
         with log.open("ab") as out:
             process = subprocess.Popen(
                 [*command, "--watch-stdin", "--preload", ",".join(preload)],
@@ -273,9 +276,9 @@ class ForkServer:
         """Tell whether it still runs."""
         return self._process.poll() is None
 
-    def stop(self) -> None:
-        """End it and every child of its; idempotent."""
-        _end(self._process)
+    def stop(self, within: float = 15.0) -> None:
+        """End it and every child of its, after `within` seconds by force; idempotent."""
+        _end(self._process, within)
         shutil.rmtree(self._private, ignore_errors=True)
 
     def __enter__(self) -> ForkServer:
@@ -336,17 +339,18 @@ def _await_ready(process: subprocess.Popen[bytes], within: float) -> dict[str, A
     raise TimeoutError(f"it did not listen within {within:.0f} s")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], within: float = 15.0) -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
     if process.poll() is None:
         process.terminate()
     try:
-        process.wait(15)
+        process.wait(within)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(5)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(2)
 
 
 def _tail(log: Path, lines: int = 20) -> str:

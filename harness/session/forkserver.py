@@ -17,6 +17,7 @@ import importlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -276,7 +277,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--socket", required=True, type=Path, help="where to listen; its folder must be private")
     parser.add_argument("--preload", default="", help="modules, comma-separated; module:function is called")
     parser.add_argument("--watch-stdin", action="store_true", help="end when stdin does")
+    parser.add_argument("--owns", action="append", default=[], type=Path, help="folder that goes with the server")
     options = parser.parse_args(arguments)
+    try:
+        _serve(options)
+    finally:
+        # a parent that was killed cannot clean up after its server
+        for folder in (options.socket.parent, *options.owns):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serve(options: argparse.Namespace) -> None:
     missing = preload([name for name in options.preload.split(",") if name])
     psutil.Process().children()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -286,14 +297,10 @@ def main(arguments: list[str] | None = None) -> None:
     _leave_stdin()
     gc.collect()
     gc.freeze()
-    print(json.dumps({"ready": VERSION, "pid": os.getpid(), "missing": missing}), flush=True)  # noqa: T201 - the protocol
-    try:
-        Server(listener, alive).serve()
-    finally:
-        # a parent that was killed cannot clean up after its server
-        with contextlib.suppress(OSError):
-            options.socket.unlink()
-            options.socket.parent.rmdir()
+    ready = json.dumps({"ready": VERSION, "pid": os.getpid(), "missing": missing})
+    with contextlib.suppress(BrokenPipeError):  # who was to read it is gone: the server ends at its first look
+        print(ready, flush=True)  # noqa: T201 - the protocol
+    Server(listener, alive).serve()
 
 
 def _leave_stdin() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
 from harness.models.run import ServiceHealth
 from harness.models.service import ServiceEvent, ServiceRef, Slice
 from harness.services.base import Service
@@ -22,6 +23,9 @@ from harness.session.records import SessionRecord
 
 Slices = dict[str, tuple[Service[Any], Slice]]
 """What a namespace has: service name -> the service as a whole, and the namespace's slice of it."""
+
+CLOSE_WITHIN = 10.0
+"""Seconds that a store has to remove a namespace's things; one that hangs keeps them until the session ends."""
 
 
 class Lending:
@@ -108,19 +112,32 @@ class Lending:
             refs[name] = ref.model_dump(mode="json")
         return refs
 
-    def close(self, name: str) -> None:
-        """Remove a namespace's things from all stores; idempotent."""
+    def close(self, *names: str) -> None:
+        """Remove namespaces' things from all stores, at the same time; idempotent, and never for long."""
         with self._lock:
-            slices = self._open.pop(name, None)
-        if slices is not None:
-            # what is not ours stays as it is, and what was its alone is emptied as a whole
-            list(self._workers.map(lambda item: _close_one(*item), (one for one in slices.values() if one[1].prefix)))
-            self._pool.give_back(name)
+            closed = [(name, self._open.pop(name)) for name in names if name in self._open]
+        # threads of their own: one that hangs must not take a worker from those who open
+        _finish([threading.Thread(target=self._close_one, args=item, daemon=True) for item in closed])
+
+    def _close_one(self, name: str, slices: Slices) -> None:
+        used = self._pool.of(name)
+        closers = [
+            threading.Thread(target=_close_slice, args=(used[service], whole, slice), daemon=True)
+            for service, (whole, slice) in slices.items()
+            # what is not ours stays as it is, and what was the namespace's alone is emptied as a whole
+            if slice.prefix
+        ]
+        _finish(closers)
+        self._pool.give_back(name)
 
     def health(self, namespace: str | None) -> list[ServiceHealth]:
         """Ask every service that a namespace uses for one round trip, now."""
         used: dict[str, Instance] = self._pool.of(namespace or MAIN)
         return list(self._workers.map(lambda name: used[name].fleet.health_of(name), used))
+
+    def fleets(self) -> list[Fleet]:
+        """Return all fleets, those of further instances among them."""
+        return self._pool.fleets()
 
     def fork_server_soon(self) -> Future[ForkServer]:
         """Begin to start the fork server, once."""
@@ -157,12 +174,11 @@ class Lending:
                 used["session"] += process.memory_info().rss
         return used
 
-    def stop(self) -> None:
+    def stop(self, within: float) -> None:
         """End the fork server and forget the namespaces: the stores that hold them end with the session."""
         server = self._server
         if server is not None and server.done() and server.exception() is None:
-            server.result().stop()
-        self._pool.stop()
+            server.result().stop(within)
         self._spawner.shutdown(wait=False, cancel_futures=True)
         self._workers.shutdown(wait=False, cancel_futures=True)
 
@@ -177,11 +193,25 @@ def _slice_of(lent: Lent, prefix: str) -> Slice:
     return lent.service.whole().model_copy(update={"alone": True})
 
 
-def _close_one(whole: Service[Any], slice: Slice) -> None:
-    bound: Service[Any] = type(whole)(whole.name, whole.spec, whole.endpoint, slice)
+def _close_slice(instance: Instance, whole: Service[Any], slice: Slice) -> None:
     # a service that died takes its namespaces along; that it died is reported by whoever uses it
-    with suppress(HarnessError, OSError, RuntimeError):
+    if not instance.alive():
+        return
+    bound: Service[Any] = type(whole)(whole.name, whole.spec, whole.endpoint, slice)
+    try:
         bound.close()
+    except Exception as error:  # noqa: BLE001 - every client library has errors of its own
+        print(f"{whole.name}: {slice.prefix} was not removed: {error}", file=sys.stderr)  # noqa: T201 - the log
+
+
+def _finish(threads: Iterable[threading.Thread], within: float = CLOSE_WITHIN) -> None:
+    """Run threads at the same time, and wait for all of them for some seconds."""
+    started = list(threads)
+    until = time.monotonic() + within
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 def _told(fleet: Fleet, publish: Publish) -> Callable[[str, str], None]:

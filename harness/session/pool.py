@@ -7,16 +7,16 @@ given back. All others share an instance, in which each has names of its own (do
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.environment.service import ServiceSpec
-from harness.errors import HarnessError, ServiceError
+from harness.errors import ServiceError
 from harness.services.base import Service
 from harness.services.registry import service_type
 from harness.session.fleet import Fleet, Publish
@@ -26,6 +26,9 @@ INSTANCES = 3
 
 WAIT_WITHIN = 1800.0
 """Seconds that a namespace waits for an instance."""
+
+EMPTY_WITHIN = 30.0
+"""Seconds in which an instance must be empty again; one that is not is ended."""
 
 MAIN = "main"
 """The namespace in which every name is as the environment writes it; once it was opened it stays."""
@@ -185,15 +188,10 @@ class Pool:
         with self._changed:
             return [instance for instances in self._groups.values() for instance in instances]
 
-    def stop(self) -> None:
-        """End the further instances, at the same time; the first ones end with their own fleet."""
-        self._starter.shutdown(wait=False, cancel_futures=True)
-        fleets = {id(one.fleet): one.fleet for one in self.instances() if one.fleet is not self._first}
-        enders = [threading.Thread(target=fleet.stop) for fleet in fleets.values()]
-        for thread in enders:
-            thread.start()
-        for thread in enders:
-            thread.join()
+    def fleets(self) -> list[Fleet]:
+        """Return what all instances were started by, the first of all first."""
+        further = {id(one.fleet): one.fleet for one in self.instances() if one.fleet is not self._first}
+        return [self._first, *further.values()]
 
     # -- with the lock held
 
@@ -262,14 +260,22 @@ def groups(specs: Mapping[str, tuple[str, ServiceSpec]]) -> list[tuple[str, ...]
 
 def _emptied(instance: Instance) -> bool:
     """Empty what a namespace had to itself; tell whether it is as good as new."""
+    if not instance.alive():
+        return False
+    done: list[bool] = []
+    emptier = threading.Thread(target=lambda: done.append(_empty(instance)), daemon=True)
+    emptier.start()
+    emptier.join(EMPTY_WITHIN)
+    return done == [True]
+
+
+def _empty(instance: Instance) -> bool:
     for service in instance.services():
-        if not service.named:
-            continue
         try:
-            service.empty()
-        except (HarnessError, OSError, RuntimeError):
+            if service.named:
+                service.empty()
+            service.release()
+        except Exception as error:  # noqa: BLE001 - every client library has errors of its own; a new server has none
+            print(f"{service.name} was not emptied: {error}", file=sys.stderr)  # noqa: T201 - the daemon's log
             return False
-        finally:
-            with suppress(HarnessError, OSError, RuntimeError):
-                service.release()
     return True

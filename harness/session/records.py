@@ -139,6 +139,6 @@ def remove_folder(folder: Path, within: float = 5.0) -> None:
 
 def remove_remains(session: str) -> None:
     """Remove all folders of a session that is over: its own, and those that engines made beside it."""
-    remove_folder(runtime_dir() / session)
-    for beside in Path(tempfile.gettempdir()).glob(f"harness-{session}-*"):
-        remove_folder(beside)
+    until = time.monotonic() + 5.0
+    for folder in (runtime_dir() / session, *Path(tempfile.gettempdir()).glob(f"harness-{session}-*")):
+        remove_folder(folder, within=until - time.monotonic())

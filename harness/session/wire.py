@@ -106,10 +106,12 @@ class Channel:
 
     def hung_up(self) -> bool:
         """Tell whether the other side closed, without reading anything it sent."""
-        readable, _, _ = select.select([self._socket], [], [], 0)
         try:
-            return bool(readable) and not self._socket.recv(1, socket.MSG_PEEK)
-        except OSError:
+            readable, _, _ = select.select([self._socket], [], [], 0)
+            return bool(readable) and not self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False  # another thread has read it meanwhile
+        except (OSError, ValueError):
             return True
 
     def close(self) -> None:
