@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,11 +87,11 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
         "seed": not no_seed,
         "debugger": pdb,
     }
-    with StartProgress() as progress:
-        session = Session(load(env, environments), dags=dags, on_event=progress)
-        session.start()
-    with session:
-        report = _run(session, dag, options, namespace, keep_failed)
+    with ExitStack() as stack:
+        with StartProgress() as progress:
+            session = stack.enter_context(Session(load(env, environments), dags=dags, on_event=progress))
+            opened = session.open_namespace(namespace, alone={one.service for one in session.named([dag])})
+        report = _run(session, dag, options, opened, keep=namespace is not None, keep_failed=keep_failed)
     if as_json:
         print_json(report.model_dump(mode="json", by_alias=True))
     else:
@@ -98,11 +99,12 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     raise typer.Exit(0 if report.passed else 1)
 
 
-def _run(session: Session, dag: str, options: RunOptions, namespace: str | None, keep_failed: bool) -> RunReport:
+def _run(
+    session: Session, dag: str, options: RunOptions, opened: Namespace, *, keep: bool, keep_failed: bool
+) -> RunReport:
     from harness.report.run import RunProgress
 
-    opened = session.open_namespace(namespace, alone={one.service for one in session.named([dag])})
-    kept = namespace is not None
+    kept = keep
     try:
         with RunProgress(live=not options["debugger"]) as progress:
             report = session.run(dag, namespace=opened, on_event=progress, **options)

@@ -53,6 +53,7 @@ class StartProgress:
         self._live: Progress | None = None
         self._rows: dict[str, TaskID] = {}
         self._said: dict[str, str] = {}
+        self._over = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> StartProgress:
@@ -61,19 +62,23 @@ class StartProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # what a session tells later, as who it waits for, is a line among others
+        self._over = True
         if self._live is not None:
             self._live.stop()
 
     def __call__(self, event: ServiceEvent) -> None:
         """Show one step."""
         with self._lock:
-            if self._console.is_terminal:
+            if self._console.is_terminal and not self._over:
                 self._show_live(event)
             else:
                 self._show_line(event)
 
     def _show_line(self, event: ServiceEvent) -> None:
         line = f"{event.service} ({event.engine}): {event.detail or event.phase}"
+        if event.phase == "waiting":
+            line = f"{event.service} ({event.engine}): waiting, {event.detail}"
         if event.phase in ("ready", "failed"):
             line = f"{event.service} ({event.engine}): {event.phase} after {event.seconds:.1f} s"
         if self._said.get(event.service) != line:
@@ -90,6 +95,6 @@ class StartProgress:
         if event.service not in self._rows:
             self._rows[event.service] = self._live.add_task("", total=1)
         row = self._rows[event.service]
-        what = event.detail if event.phase == "starting" and event.detail else styled(event.phase)
+        what = event.detail if event.phase in ("starting", "waiting") and event.detail else styled(event.phase)
         name = f"{event.service:<10} [dim]{event.engine:<9}[/dim] {what}"
         self._live.update(row, description=name, completed=1 if event.phase in ("ready", "failed") else 0)
