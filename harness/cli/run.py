@@ -99,7 +99,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     raise typer.Exit(0 if report.passed else 1)
 
 
-def _run(
+def _run(  # noqa: PLR0913 - what `run` was given
     session: Session, dag: str, options: RunOptions, opened: Namespace, *, keep: bool, keep_failed: bool
 ) -> RunReport:
     from harness.report.run import RunProgress

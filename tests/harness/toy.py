@@ -26,7 +26,7 @@ class Handler(socketserver.StreamRequestHandler):
             key, _, value = rest.partition(" ")
             STORE[key] = value
         if word == "drop":
-            for key in [key for key in STORE if key.startswith(rest)]:
+            for key in [key for key in STORE if key.startswith(rest) and key != "stuck"]:
                 del STORE[key]
         if word == "die":
             os._exit(3)
@@ -64,6 +64,7 @@ class Toy(Service[ToySpec]):
     role = "toy"
     spec_type = ToySpec
     engines: Mapping[str, str] = {"embedded": "toy:EmbeddedToy"}
+    named = True
 
     def whole(self) -> Slice:
         return Slice(names={"key": {key: key for key in self.spec.keys}})
@@ -85,6 +86,14 @@ class Toy(Service[ToySpec]):
 
     def close(self) -> None:
         self.ask(f"drop {self.slice.prefix}")
+
+    def empty(self) -> None:
+        if "stuck" in self.ask("drop "):
+            raise OSError("the drawer is stuck")
+
+    def outside(self) -> dict[str, str]:
+        held = self.ask("list").items() if self.slice.prefix else ()
+        return {f"key {key!r}": value for key, value in held if "-" not in key}
 
     @property
     def client(self) -> Any:
