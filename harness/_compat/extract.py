@@ -94,13 +94,15 @@ def task_data(task: Any, lines: Lines) -> dict[str, Any]:
     sensor = _is_a(made_of, "BaseSensorOperator")
     return {
         "task_id": task.task_id,
-        "operator": str(getattr(task, "operator_name", None) or made_of.__name__),
+        "operator": "@asset" if _is_asset(made_of) else str(getattr(task, "operator_name", None) or made_of.__name__),
         "line": lines.tasks.get(id(task), 0),
         "kind": _kind(made_of, sensor=sensor),
         "trigger_rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
         "retries": int(task.retries or 0),
+        "retry_delay": _seconds(task.retry_delay),
         "execution_timeout": _seconds(task.execution_timeout),
         "timeout": _seconds(get("timeout")) if sensor else None,
+        "response_timeout": _seconds(get("response_timeout")),
         "mode": _text(get("mode")) if sensor else None,
         "poke_interval": _seconds(get("poke_interval")) if sensor else None,
         "deferrable": bool(get("deferrable")),
@@ -135,6 +137,10 @@ def _value(task: Any, mapped: bool, name: str) -> Any:
 
 def _is_a(made_of: type, name: str) -> bool:
     return any(base.__name__ == name for base in made_of.__mro__)
+
+
+def _is_asset(made_of: type) -> bool:
+    return _is_a(made_of, "_AssetMainOperator")
 
 
 def _kind(made_of: type, *, sensor: bool) -> str:

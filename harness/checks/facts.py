@@ -67,18 +67,20 @@ class FileFacts(Frozen):
     findings: tuple[tuple[Finding, str | None], ...] = ()
 
 
-def facts_of(path: str, file: SourceFile | None, dags: list[Dag]) -> FileFacts:
+def facts_of(path: str, file: SourceFile | None, dags: list[Dag], *, loaded: bool = False) -> FileFacts:
     """Return what is to be known of a file, without findings.
 
     Args:
         file: None for an archive, or what is no Python.
         dags: as Airflow has loaded them, or as the source shows them.
+        loaded: Airflow has loaded the file, so that `dags` are all there are.
     """
     used = [use for dag in dags for use in of_dag(dag)]
     ids = tuple(dag.dag_id for dag in dags)
     declared = _declared(file) if file is not None else []
-    seen = {made.dag_id for made in declared}
-    declared += [DagFact(dag_id=d.dag_id, line=d.line, column=d.column) for d in dags if d.dag_id not in seen]
+    if loaded:
+        uncalled = [made for made in declared if made.uncalled and made.dag_id not in ids]
+        declared = [*(DagFact(dag_id=d.dag_id, line=d.line, column=d.column) for d in dags), *uncalled]
     if file is None:
         return FileFacts(path=path, dags=ids, declared=tuple(declared), usages=tuple(used))
     only = dags[0].dag_id if len({dag.dag_id for dag in dags}) == 1 else None

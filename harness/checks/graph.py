@@ -29,10 +29,12 @@ class Task(Known):
     """One task of a DAG.
 
     Args:
-        operator: class name (`BashOperator`); a decorated function has its decorator's (`@task.branch`).
+        operator: class name (`BashOperator`); a decorated function has its decorator's (`@task.branch`, `@asset`).
         line: where it is made, in the DAG's file; 0 when that is not known.
+        retry_delay: seconds before the first retry; None when that is not known.
         execution_timeout: seconds; None when there is none.
         timeout: seconds a sensor waits in all.
+        response_timeout: seconds that a person has to answer; None when there is no limit.
         poke_interval: seconds between two looks of a sensor.
         max_active: limit on parallel instances of this task (`max_active_tis_per_dag` or `_per_dagrun`).
         mapped_over: names of the tasks whose output it is mapped over.
@@ -49,8 +51,10 @@ class Task(Known):
     kind: str = Field(default="task", description="task | sensor | branch | empty | trigger")
     trigger_rule: str = "all_success"
     retries: int = 0
+    retry_delay: float | None = None
     execution_timeout: float | None = None
     timeout: float | None = None
+    response_timeout: float | None = None
     mode: str | None = None
     poke_interval: float | None = None
     deferrable: bool = False
@@ -74,6 +78,11 @@ class Task(Known):
     def works(self) -> bool:
         """Whether it does something that can fail or hang: neither a placeholder nor a mere decision."""
         return self.kind in ("task", "sensor")
+
+    @property
+    def asks(self) -> bool:
+        """Whether it waits for a person's answer (Airflow 3.1)."""
+        return self.operator.startswith(("HITL", "Approval"))
 
 
 class Dag(Known):
@@ -118,6 +127,11 @@ class Dag(Known):
     def by_id(self) -> dict[str, Task]:
         """Tasks by id."""
         return {task.task_id: task for task in self.tasks}
+
+    @property
+    def of_asset(self) -> bool:
+        """Whether `@asset` makes it: such a DAG takes no start_date, no default_args and no limits of its task."""
+        return bool(self.tasks) and all(task.operator == "@asset" for task in self.tasks)
 
     @property
     def leaves(self) -> tuple[Task, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -81,13 +82,18 @@ def _failure(error: BaseException, path: str) -> dict[str, Any]:
     elif isinstance(error, MemoryError):
         ended, words = "memory", "the file takes more memory than it may"
     detail = "".join(traceback.format_exception(error, limit=-6))
-    return {"error": words.splitlines()[0][:500], "ended": ended, "line": line or 1, "detail": detail[-4000:]}
+    return {"error": _stable(words.splitlines()[0][:500]), "ended": ended, "line": line or 1, "detail": detail[-4000:]}
+
+
+def _stable(text: str) -> str:
+    """Leave out what is another one in each process: addresses of objects, names of temporary files."""
+    return re.sub(r"\btmp[a-z0-9_]{8}\b", "tmp...", re.sub(r"\b0x[0-9a-f]{6,}\b", "0x...", text))
 
 
 def _seen(seen: Seen) -> dict[str, Any]:
     return {
         "inputs": list(seen.files),
-        "effects": [(effect.kind, effect.detail, effect.line) for effect in seen.effects],
+        "effects": [(effect.kind, _stable(effect.detail), effect.line) for effect in seen.effects],
         "seconds": seen.seconds,
         "costly": list(seen.costly),
     }

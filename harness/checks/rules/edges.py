@@ -190,7 +190,8 @@ def masked_failure(dag: Dag) -> Iterator[Hit]:
             alarm = BashOperator(task_id="alarm", bash_command="mail", trigger_rule=TriggerRule.ONE_FAILED)  # <-
             chain([load, check], alarm)
     Limits: without loading, DAGs with loops or helper functions are left out; skips that depend on data are not tried.
-    Source: Airflow documentation, Dag Runs, "Dag run status"; leaves decide. Use a teardown for cleaning up.
+    Source: Airflow documentation, Dag Runs, "Dag run status"; leaves decide. Use a teardown for cleaning up; by
+        default its own failure does not fail the run, `on_failure_fail_dagrun=True` makes it.
     """
     if not _whole(dag) or any(not task.knows("trigger_rule") for task in dag.tasks):
         return
@@ -208,12 +209,19 @@ def masked_failure(dag: Dag) -> Iterator[Hit]:
         names = ", ".join(repr(name) for name in tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
         rules = " ".join(dict.fromkeys(t.trigger_rule for t in [leaf, *_between(dag, leaf, tasks)] if _lenient(t)))
         message = f"a failure of {names} is hidden: the run is green because {leaf_id!r} runs anyway ({rules})"
-        yield _hit(leaf, dag, message, "make it a teardown, or add a leaf with all_success after the tasks that matter")
+        yield _hit(leaf, dag, message, _UNMASK)
+
+
+_UNMASK = (
+    "add a leaf with all_success after the tasks that matter, or make it a teardown: its own failure then counts only "
+    "with on_failure_fail_dagrun=True"
+)
 
 
 def _between(dag: Dag, leaf: Task, tasks: list[str]) -> Iterator[Task]:
-    above = dag.above(leaf.task_id)
-    yield from (dag.by_id[name] for name in above if name not in tasks and dag.above(name) & set(tasks))
+    above = dag.above(leaf.task_id) - set(tasks)
+    # in the order of the DAG's tasks: that of a set is another one in each process
+    yield from (task for task in dag.tasks if task.task_id in above and dag.above(task.task_id) & set(tasks))
 
 
 def _lenient(task: Task) -> bool:

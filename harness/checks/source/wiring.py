@@ -253,8 +253,10 @@ def _distinct(calls: list[TaskCall]) -> dict[TaskCall, str | None]:
 _FIELDS = {
     "trigger_rule": ("trigger_rule", "all_success"),
     "retries": ("retries", 0),
+    "retry_delay": ("retry_delay", 300.0),
     "execution_timeout": ("execution_timeout", None),
     "timeout": ("timeout", None),
+    "response_timeout": ("response_timeout", None),
     "mode": ("mode", None),
     "poke_interval": ("poke_interval", None),
     "deferrable": ("deferrable", False),
@@ -301,7 +303,7 @@ def _task(call: TaskCall, name: str) -> Task:
 
 def _typed(values: dict[str, Any], unknown: set[str]) -> dict[str, Any]:
     """Drop values of a wrong type: they are the loaded DAG's business."""
-    numbers = ("retries", "execution_timeout", "timeout", "poke_interval")
+    numbers = ("retries", "retry_delay", "execution_timeout", "response_timeout", "timeout", "poke_interval")
     flags = ("deferrable", "depends_on_past", "fails_run")
     good: dict[str, Any] = {}
     for name, value in values.items():
