@@ -101,6 +101,8 @@ def facts_of(path: str, file: SourceFile | None, dags: list[Dag], *, loaded: boo
 def _declared(file: SourceFile) -> list[DagFact]:
     found = []
     for dag in file.declared.dags:
+        if dag.body is None and not file.code.moments(dag.node):
+            continue  # in a function that nobody is seen to call
         uncalled = dag.body.short if dag.body and not _called(file, dag.body.short, dag.body.node) else None
         made = DagFact(dag_id=dag.name or "", line=dag.line, column=dag.node.col_offset + 1)
         found.append(made.model_copy(update={"arms": _arms(file, dag.node), "uncalled": uncalled}))

@@ -55,9 +55,7 @@ def no_retries(dag: Dag) -> Iterator[Hit]:
         tasks are left out; sensors wait and need none, nor does a question to a person.
     Source: Airflow documentation, Best practices; "Data Pipelines with Apache Airflow", chapter 2.
     """
-    missing = [
-        t for t in dag.tasks if _works_alone(t) and not t.teardown and t.knows("retries") and t.retries == 0
-    ]
+    missing = [t for t in dag.tasks if _works_alone(t) and not t.teardown and t.knows("retries") and t.retries == 0]
     hint = _instead_of_asset("default_task_retries") if dag.of_asset else 'default_args={"retries": 2}'
     yield from lacking(dag, missing, "have no retries", hint)
 
@@ -207,8 +205,8 @@ def swallowed_error(file: SourceFile) -> Iterator[Hit]:
                 pass
         with DAG("orders", schedule=None):
             PythonOperator(task_id="load", python_callable=lambda: run())
-    Limits: a handler that returns, breaks, exits or re-raises is taken to know what it does; so is one that tries again,
-        an attempt of several after which the function raises, and cleaning up. A name that only the `try` fills and
+    Limits: a handler that returns, breaks, exits or re-raises is taken to know what it does; so is one that tries
+        again, an attempt of several after which the function raises, and cleaning up. A name that the `try` fills and
         that is tested afterwards is a second look.
     Source: "Data Pipelines with Apache Airflow", chapter 3: tasks are atomic.
     """
