@@ -40,6 +40,7 @@ class Task(Known):
         mapped_over: names of the tasks whose output it is mapped over.
         templates: the strings of each templated field, before they are rendered.
         templated: names of the operator's template fields; unknown when only the source was read.
+        lost: template files that are in no search path: (field, name).
         arguments: simple constructor arguments (ids, names, SQL), by name.
         callable: name and line of the Python function that it runs, when that stands in the DAG's file.
     """
@@ -71,6 +72,7 @@ class Task(Known):
     downstream: tuple[str, ...] = ()
     templates: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     templated: tuple[str, ...] = ()
+    lost: tuple[tuple[str, str], ...] = ()
     arguments: dict[str, Any] = Field(default_factory=dict)
     callable: tuple[str, int] | None = None
 
@@ -98,6 +100,7 @@ class Dag(Known):
         timezone: IANA name; None for a naive start date.
         crons: its cron expressions, each with the IANA name of the time zone that it is in.
         keywords: the keyword arguments that its author stated.
+        searched: folders in which its template files are looked for; empty when they are not known.
     """
 
     dag_id: str
@@ -120,6 +123,7 @@ class Dag(Known):
     doc: str | None = None
     params: tuple[str, ...] = ()
     keywords: frozenset[str] = frozenset()
+    searched: tuple[str, ...] = ()
     native: bool = Field(default=False, description="templates render to native objects")
     tasks: tuple[Task, ...] = ()
 

@@ -69,7 +69,11 @@ def _one(path: str, name: str, recorder: Recorder, seconds: float, stacks: TextI
         data = [dag_data(dag, lines, name) for dag in dags]
     except Exception as error:  # noqa: BLE001 - ours to repair, not the file's: it is then judged by its source alone
         failure = {**_failure(error, path), "ended": "unread"}
-    return {"path": name, "dags": data, **failure, **_seen(recorder.seen(path))}
+    seen = _seen(recorder.seen(path))
+    # a template file that appears later makes a difference
+    wanted = {os.path.join(s, file) for d in data for s in d["searched"] for t in d["tasks"] for _, file in t["lost"]}  # noqa: PTH118
+    seen["inputs"] = [*seen["inputs"], *sorted(wanted)]
+    return {"path": name, "dags": data, **failure, **seen}
 
 
 def _failure(error: BaseException, path: str) -> dict[str, Any]:
