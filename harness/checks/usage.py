@@ -76,8 +76,9 @@ def of_dag(dag: Dag) -> Iterator[Usage]:
 
 
 def _of_task(task: Task) -> Iterator[tuple[Kind, str, bool, bool]]:
-    if task.pool and (task.pool != "default_pool" or _slots(task) > 1):
-        yield "pool", task.pool, False, False
+    pool = task.pool or ("default_pool" if task.knows("pool") else None)
+    if pool and (pool != "default_pool" or _slots(task) > 1):
+        yield "pool", pool, False, False
     for name, value in task.arguments.items():
         if isinstance(value, str):
             yield from (

@@ -144,12 +144,16 @@ def join_under_one_arm(dag: Dag, file: SourceFile | None) -> Iterator[Hit]:
         direct = [name for name in branch.downstream if name in dag.by_id]
         seen = _choices(branch, dag, file) if file is not None else None
         chosen = [name for name in seen or direct if name in dag.by_id]
-        ends = {name: outcome(dag, _taken(dag, branch, name, direct)) for name in chosen}
-        for task in dag.tasks if len(ends) > 1 or seen is None else ():
+        ends: dict[str, dict[str, str]] = {
+            repr(name): outcome(dag, _taken(dag, branch, name, direct)) for name in chosen
+        }
+        if seen is None and len(direct) == 1:
+            ends["nothing"] = outcome(dag, dict.fromkeys(direct, SKIPPED))
+        for task in dag.tasks if len(ends) > 1 else ():
             if task.task_id not in told and (found := _under_one_arm(dag, branch, task, ends)):
                 told.add(task.task_id)
-                arm, missed = found
-                when = f"is skipped when {branch.task_id!r} chooses {missed!r}"
+                arm, choice = found
+                when = f"is skipped when {branch.task_id!r} chooses {choice}"
                 message = f"the task {task.task_id!r} {when}: it waits for {arm!r}"
                 yield hit(task, dag, message, 'trigger_rule="none_failed_min_one_success"')
 
@@ -162,18 +166,18 @@ def _under_one_arm(dag: Dag, branch: Task, task: Task, ends: dict[str, dict[str,
     runs = [name for name, states in ends.items() if states[task.task_id] == SUCCESS]
     direct = task.task_id in branch.downstream
     before = dag.above(branch.task_id) | {branch.task_id}
-    for chosen, states in ends.items():
-        if states[task.task_id] != SKIPPED or not runs or (direct and chosen != task.task_id):
+    for choice, states in ends.items():
+        if states[task.task_id] != SKIPPED or not runs or (direct and choice != repr(task.task_id)):
             continue
         parents = [name for name in task.upstream if name in states and name not in before]
         skipped = [name for name in parents if states[name] == SKIPPED]
         after = dag.below(branch.task_id)
         ran = [name for name in parents if states[name] == SUCCESS and (name in after or _is_end(dag, task))]
         if skipped and (ran or direct):
-            return skipped[0], chosen
+            return skipped[0], choice
     return None
 
 
 def _is_end(dag: Dag, task: Task) -> bool:
-    """Whether the DAG ends in this task alone."""
-    return [leaf.task_id for leaf in dag.leaves] == [task.task_id]
+    """Whether the DAG ends in this task alone, besides placeholders."""
+    return [leaf.task_id for leaf in dag.leaves if leaf.kind != "empty" or leaf is task] == [task.task_id]
