@@ -45,6 +45,7 @@ def dag_data(dag: Any, lines: Lines, path: str) -> dict[str, Any]:
         "params": sorted(dag.params or ()),
         "keywords": sorted({*made.keywords} if made.line else {"**"}),
         "native": bool(dag.render_template_as_native_obj),
+        "searched": _searched(dag),
         "tasks": [task_data(task, lines) for task in dag.tasks],
     }
 
@@ -94,13 +95,15 @@ def task_data(task: Any, lines: Lines) -> dict[str, Any]:
     sensor = _is_a(made_of, "BaseSensorOperator")
     return {
         "task_id": task.task_id,
-        "operator": str(getattr(task, "operator_name", None) or made_of.__name__),
+        "operator": "@asset" if _is_asset(made_of) else str(getattr(task, "operator_name", None) or made_of.__name__),
         "line": lines.tasks.get(id(task), 0),
         "kind": _kind(made_of, sensor=sensor),
         "trigger_rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
         "retries": int(task.retries or 0),
+        "retry_delay": _seconds(task.retry_delay),
         "execution_timeout": _seconds(task.execution_timeout),
         "timeout": _seconds(get("timeout")) if sensor else None,
+        "response_timeout": _seconds(get("response_timeout")),
         "mode": _text(get("mode")) if sensor else None,
         "poke_interval": _seconds(get("poke_interval")) if sensor else None,
         "deferrable": bool(get("deferrable")),
@@ -117,6 +120,7 @@ def task_data(task: Any, lines: Lines) -> dict[str, Any]:
         "downstream": sorted(task.downstream_task_ids),
         "templates": _templates(task, get),
         "templated": list(task.template_fields or ()),
+        "lost": _lost(task, get),
         "arguments": dict(_arguments(task, mapped)),
         "callable": _callable(get("python_callable")),
         "unknown": ["deferrable", "timeout", "poke_interval", "mode"] if mapped and sensor else [],
@@ -135,6 +139,10 @@ def _value(task: Any, mapped: bool, name: str) -> Any:
 
 def _is_a(made_of: type, name: str) -> bool:
     return any(base.__name__ == name for base in made_of.__mro__)
+
+
+def _is_asset(made_of: type) -> bool:
+    return _is_a(made_of, "_AssetMainOperator")
 
 
 def _kind(made_of: type, *, sensor: bool) -> str:
@@ -166,6 +174,52 @@ def _templates(task: Any, get: Any) -> dict[str, list[str]]:
         if texts:
             found[str(name)] = texts
     return found
+
+
+def _searched(dag: Any) -> list[str]:
+    """Return the folders in which template files are looked for: the DAG file's own, and the template_searchpath."""
+    given = dag.template_searchpath or ()
+    return [str(folder) for folder in (dag.folder, *([given] if isinstance(given, str) else given))]
+
+
+def _lost(task: Any, get: Any) -> list[tuple[str, str]]:
+    """Return the template files that are not there: (field, name).
+
+    Airflow takes a string in a templated field for a file when it ends as one of the operator's template files do; a
+    file that it finds is read when the DAG is made, so that what still ends so was not found.
+    """
+    endings = tuple(ending for ending in getattr(task, "template_ext", None) or () if ending)
+    found = []
+    for name in task.template_fields or ():
+        for text in _strings(get(name), 0):
+            if len(text) < _MAX_TEXT and (text.endswith(endings) or "{%" in text):
+                wanted = [text] if text.endswith(endings) else _included(task, text)
+                found += [(str(name), file) for file in wanted if not _loads(task, file)]
+    return list(dict.fromkeys(found))
+
+
+def _included(task: Any, text: str) -> list[str]:
+    """Return the templates that a template names as constants and cannot do without."""
+    from jinja2 import TemplateSyntaxError, nodes
+
+    try:
+        tree = task.get_template_env().parse(text)
+    except TemplateSyntaxError:
+        return []
+    kinds = (nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)
+    needed = [node for node in tree.find_all(kinds) if not getattr(node, "ignore_missing", False)]
+    return [n.template.value for n in needed if isinstance(getattr(n.template, "value", None), str)]
+
+
+def _loads(task: Any, file: str) -> bool:
+    from jinja2 import TemplateNotFound
+
+    environment = task.get_template_env()
+    try:
+        environment.loader.get_source(environment, file)
+    except (TemplateNotFound, UnicodeDecodeError, OSError):
+        return False
+    return True
 
 
 def _strings(value: Any, depth: int) -> Iterator[str]:

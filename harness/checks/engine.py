@@ -91,7 +91,7 @@ class Judge:
                         for task in dag.tasks:
                             found += self._ask(rule, path, dag.dag_id or None, dag=dag, task=task, file=file)
         found += [(finding, None) for finding in others if self._counts(finding) and not _repeats(finding, found)]
-        return facts_of(path, file, dags).model_copy(update={"findings": tuple(found)})
+        return facts_of(path, file, dags, loaded=loaded).model_copy(update={"findings": tuple(found)})
 
     def of_project(self, project: Project) -> list[Found]:
         """Return the findings of rules about the project, and about the modules that DAG files use."""

@@ -6,11 +6,13 @@ Facts are plain data, so that a file that has not changed needs neither be read 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from harness.checks.graph import Dag
 from harness.checks.model import Finding
 from harness.checks.source.code import Leaving
 from harness.checks.source.file import SourceFile
+from harness.checks.source.needs import Need, needs_of
 from harness.checks.suppress import Suppression, suppressions
 from harness.checks.usage import Usage, of_code, of_dag
 from harness.models.base import Frozen
@@ -45,6 +47,14 @@ class Reference(Frozen):
     column: int = 1
 
 
+class Idle(Frozen):
+    """A function under `@task` that its file never calls."""
+
+    name: str
+    line: int
+    column: int = 1
+
+
 class FileFacts(Frozen):
     """One DAG file.
 
@@ -52,6 +62,8 @@ class FileFacts(Frozen):
         dags: the DAGs that it defines, loaded or else read.
         declared: the places where its text makes DAGs.
         findings: what its own rules found, with the name that a finding is about.
+        idle: decorated tasks that it never calls.
+        needs: what it imports in tasks, or can do without.
         leaving: what it uses of other modules.
         imports: the last parts of what it imports.
     """
@@ -61,24 +73,28 @@ class FileFacts(Frozen):
     declared: tuple[DagFact, ...] = ()
     references: tuple[Reference, ...] = ()
     usages: tuple[Usage, ...] = ()
+    idle: tuple[Idle, ...] = ()
+    needs: tuple[Need, ...] = ()
     leaving: tuple[Leaving, ...] = ()
     imports: frozenset[str] = frozenset()
     suppressions: tuple[Suppression, ...] = ()
     findings: tuple[tuple[Finding, str | None], ...] = ()
 
 
-def facts_of(path: str, file: SourceFile | None, dags: list[Dag]) -> FileFacts:
+def facts_of(path: str, file: SourceFile | None, dags: list[Dag], *, loaded: bool = False) -> FileFacts:
     """Return what is to be known of a file, without findings.
 
     Args:
         file: None for an archive, or what is no Python.
         dags: as Airflow has loaded them, or as the source shows them.
+        loaded: Airflow has loaded the file, so that `dags` are all there are.
     """
     used = [use for dag in dags for use in of_dag(dag)]
     ids = tuple(dag.dag_id for dag in dags)
     declared = _declared(file) if file is not None else []
-    seen = {made.dag_id for made in declared}
-    declared += [DagFact(dag_id=d.dag_id, line=d.line, column=d.column) for d in dags if d.dag_id not in seen]
+    if loaded:
+        uncalled = [made for made in declared if made.uncalled and made.dag_id not in ids]
+        declared = [*(DagFact(dag_id=d.dag_id, line=d.line, column=d.column) for d in dags), *uncalled]
     if file is None:
         return FileFacts(path=path, dags=ids, declared=tuple(declared), usages=tuple(used))
     only = dags[0].dag_id if len({dag.dag_id for dag in dags}) == 1 else None
@@ -90,6 +106,8 @@ def facts_of(path: str, file: SourceFile | None, dags: list[Dag]) -> FileFacts:
         declared=tuple(declared),
         references=tuple(_references(file)),
         usages=tuple(used),
+        idle=tuple(_idle(file)),
+        needs=tuple(needs_of(file)),
         leaving=tuple(dict.fromkeys(file.reach.leaving)),
         imports=frozenset(name.rpartition(".")[2] for name, _ in file.imports),
         suppressions=tuple(suppressions(file.text)),
@@ -99,10 +117,28 @@ def facts_of(path: str, file: SourceFile | None, dags: list[Dag]) -> FileFacts:
 def _declared(file: SourceFile) -> list[DagFact]:
     found = []
     for dag in file.declared.dags:
+        if dag.body is None and not file.code.moments(dag.node):
+            continue  # in a function that nobody is seen to call
         uncalled = dag.body.short if dag.body and not _called(file, dag.body.short, dag.body.node) else None
         made = DagFact(dag_id=dag.name or "", line=dag.line, column=dag.node.col_offset + 1)
         found.append(made.model_copy(update={"arms": _arms(file, dag.node), "uncalled": uncalled}))
     return found
+
+
+def _idle(file: SourceFile) -> Iterator[Idle]:
+    """Yield the decorated tasks that nothing in the file speaks of again; one inside a plain function is left alone."""
+    named = {n.id for n in file.of_type(ast.Name) if isinstance(n.ctx, ast.Load)}
+    named |= {n.attr for n in file.of_type(ast.Attribute)} | {n.value for n in file.of_type(ast.Constant)}
+    for function in file.code.functions.values():
+        outer = file.code.around(function.node)
+        inside = outer is None or outer.role in ("dag", "group")
+        alone = not any(decorator.startswith("airflow.sdk.asset") for decorator in function.decorators)
+        of_class = file.code.of_class(function) is not None
+        if function.airflow is None or function.role != "task" or not inside or not alone or of_class:
+            continue
+        if function.short not in named:
+            column = function.airflow.col_offset + 1
+            yield Idle(name=function.short, line=function.airflow.lineno, column=column)
 
 
 def _called(file: SourceFile, name: str, node: ast.AST) -> bool:

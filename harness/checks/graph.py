@@ -29,15 +29,18 @@ class Task(Known):
     """One task of a DAG.
 
     Args:
-        operator: class name (`BashOperator`); a decorated function has its decorator's (`@task.branch`).
+        operator: class name (`BashOperator`); a decorated function has its decorator's (`@task.branch`, `@asset`).
         line: where it is made, in the DAG's file; 0 when that is not known.
+        retry_delay: seconds before the first retry; None when that is not known.
         execution_timeout: seconds; None when there is none.
         timeout: seconds a sensor waits in all.
+        response_timeout: seconds that a person has to answer; None when there is no limit.
         poke_interval: seconds between two looks of a sensor.
         max_active: limit on parallel instances of this task (`max_active_tis_per_dag` or `_per_dagrun`).
         mapped_over: names of the tasks whose output it is mapped over.
         templates: the strings of each templated field, before they are rendered.
         templated: names of the operator's template fields; unknown when only the source was read.
+        lost: template files that are in no search path: (field, name).
         arguments: simple constructor arguments (ids, names, SQL), by name.
         callable: name and line of the Python function that it runs, when that stands in the DAG's file.
     """
@@ -49,8 +52,10 @@ class Task(Known):
     kind: str = Field(default="task", description="task | sensor | branch | empty | trigger")
     trigger_rule: str = "all_success"
     retries: int = 0
+    retry_delay: float | None = None
     execution_timeout: float | None = None
     timeout: float | None = None
+    response_timeout: float | None = None
     mode: str | None = None
     poke_interval: float | None = None
     deferrable: bool = False
@@ -67,6 +72,7 @@ class Task(Known):
     downstream: tuple[str, ...] = ()
     templates: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     templated: tuple[str, ...] = ()
+    lost: tuple[tuple[str, str], ...] = ()
     arguments: dict[str, Any] = Field(default_factory=dict)
     callable: tuple[str, int] | None = None
 
@@ -74,6 +80,11 @@ class Task(Known):
     def works(self) -> bool:
         """Whether it does something that can fail or hang: neither a placeholder nor a mere decision."""
         return self.kind in ("task", "sensor")
+
+    @property
+    def asks(self) -> bool:
+        """Whether it waits for a person's answer (Airflow 3.1)."""
+        return self.operator.startswith(("HITL", "Approval"))
 
 
 class Dag(Known):
@@ -89,6 +100,7 @@ class Dag(Known):
         timezone: IANA name; None for a naive start date.
         crons: its cron expressions, each with the IANA name of the time zone that it is in.
         keywords: the keyword arguments that its author stated.
+        searched: folders in which its template files are looked for; empty when they are not known.
     """
 
     dag_id: str
@@ -111,6 +123,7 @@ class Dag(Known):
     doc: str | None = None
     params: tuple[str, ...] = ()
     keywords: frozenset[str] = frozenset()
+    searched: tuple[str, ...] = ()
     native: bool = Field(default=False, description="templates render to native objects")
     tasks: tuple[Task, ...] = ()
 
@@ -118,6 +131,11 @@ class Dag(Known):
     def by_id(self) -> dict[str, Task]:
         """Tasks by id."""
         return {task.task_id: task for task in self.tasks}
+
+    @property
+    def of_asset(self) -> bool:
+        """Whether `@asset` makes it: such a DAG takes no start_date, no default_args and no limits of its task."""
+        return bool(self.tasks) and all(task.operator == "@asset" for task in self.tasks)
 
     @property
     def leaves(self) -> tuple[Task, ...]:

@@ -30,6 +30,9 @@ PRELOADED = (
 CHUNK = 24
 """Files for one child: a fork costs 10 ms, a file 3, and a crash costs the rest of the chunk a new fork."""
 
+STABLE = {"PYTHONHASHSEED": "0"}
+"""So that a file that goes through a set makes its DAGs, and fails, in the same words in every check."""
+
 CPUS = 2
 MAX_PRELOADED = 60
 _IMPORT = re.compile(rb"^(?:from|import)[ \t]+(airflow\.providers\.[a-z0-9_.]+)", re.MULTILINE)
@@ -47,7 +50,7 @@ class Loader:
     def __init__(self, roots: Sequence[Path], settings: Settings, environ: dict[str, str] | None = None) -> None:
         self.roots = [str(root) for root in roots]
         self.settings = settings
-        self.environ = environ or {}
+        self.environ = {**STABLE, **(environ or {})}
         self.folder = Path(tempfile.mkdtemp(prefix="harness-check-"))
         self.inputs: dict[str, tuple[str, ...]] = {}
         self._lock = Lock()
@@ -168,9 +171,15 @@ def _line(stack: str, path: str) -> int:
 
 def merged(outcome: Loaded, declared: Sequence[Dag]) -> Loaded:
     """Return an outcome whose DAGs also know what only the source says: columns, and what the author stated."""
-    by_id = {dag.dag_id: dag for dag in declared}
-    outcome.dags = tuple(_merged(dag, by_id.get(dag.dag_id)) for dag in outcome.dags)
+    outcome.dags = tuple(_merged(dag, _declaration(dag, declared)) for dag in outcome.dags)
     return outcome
+
+
+def _declaration(dag: Dag, declared: Sequence[Dag]) -> Dag | None:
+    """Return the place that made a DAG: of several with its id the last one at or above the line that ran."""
+    same = [source for source in declared if source.dag_id == dag.dag_id]
+    above = [source for source in same if source.line <= dag.line]
+    return max(above, key=lambda source: source.line) if above else next(iter(same), None)
 
 
 def _merged(dag: Dag, source: Dag | None) -> Dag:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -68,7 +69,11 @@ def _one(path: str, name: str, recorder: Recorder, seconds: float, stacks: TextI
         data = [dag_data(dag, lines, name) for dag in dags]
     except Exception as error:  # noqa: BLE001 - ours to repair, not the file's: it is then judged by its source alone
         failure = {**_failure(error, path), "ended": "unread"}
-    return {"path": name, "dags": data, **failure, **_seen(recorder.seen(path))}
+    seen = _seen(recorder.seen(path))
+    # a template file that appears later makes a difference
+    wanted = {os.path.join(s, file) for d in data for s in d["searched"] for t in d["tasks"] for _, file in t["lost"]}  # noqa: PTH118
+    seen["inputs"] = [*seen["inputs"], *sorted(wanted)]
+    return {"path": name, "dags": data, **failure, **seen}
 
 
 def _failure(error: BaseException, path: str) -> dict[str, Any]:
@@ -81,13 +86,18 @@ def _failure(error: BaseException, path: str) -> dict[str, Any]:
     elif isinstance(error, MemoryError):
         ended, words = "memory", "the file takes more memory than it may"
     detail = "".join(traceback.format_exception(error, limit=-6))
-    return {"error": words.splitlines()[0][:500], "ended": ended, "line": line or 1, "detail": detail[-4000:]}
+    return {"error": _stable(words.splitlines()[0][:500]), "ended": ended, "line": line or 1, "detail": detail[-4000:]}
+
+
+def _stable(text: str) -> str:
+    """Leave out what is another one in each process: addresses of objects, names of temporary files."""
+    return re.sub(r"\btmp[a-z0-9_]{8}\b", "tmp...", re.sub(r"\b0x[0-9a-f]{6,}\b", "0x...", text))
 
 
 def _seen(seen: Seen) -> dict[str, Any]:
     return {
         "inputs": list(seen.files),
-        "effects": [(effect.kind, effect.detail, effect.line) for effect in seen.effects],
+        "effects": [(effect.kind, _stable(effect.detail), effect.line) for effect in seen.effects],
         "seconds": seen.seconds,
         "costly": list(seen.costly),
     }

@@ -112,7 +112,7 @@ class Project:
         for root in self.roots:
             for candidate in (root / relative.with_suffix(".py"), root / relative / "__init__.py"):
                 if candidate.is_file():
-                    return _shown(candidate)
+                    return from_here(candidate)
         return None
 
     @cached_property
@@ -140,7 +140,7 @@ class Project:
         return sum(len(facts.dags) for facts in self.facts.values())
 
 
-def _shown(path: Path) -> Path:
+def from_here(path: Path) -> Path:
     """Return a path as the user would name it: from here, when it is below."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

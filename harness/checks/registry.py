@@ -21,8 +21,30 @@ _SCOPES: tuple[Scope, ...] = ("file", "dag", "task", "project", "outcome", "idle
 _SECTIONS = ("Bad", "Good", "Tricky", "Limits", "Source")
 
 BUILT_IN = (
-    *("loading", "structure", "edges", "templates", "schedule", "reliability", "waiting", "idempotency", "clock"),
-    *("stores", "parsing", "security", "injection", "compatibility", "policy", "environment", "suppression"),
+    *(
+        "loading",
+        "modules",
+        "structure",
+        "taskflow",
+        "edges",
+        "joins",
+        "templates",
+        "schedule",
+        "reliability",
+    ),
+    *(
+        "waiting",
+        "idempotency",
+        "clock",
+        "stores",
+        "parsing",
+        "security",
+        "injection",
+        "compatibility",
+        "policy",
+        "environment",
+        "suppression",
+    ),
 )
 """Modules of `harness.checks.rules`, in the order of the documentation."""
 

@@ -16,7 +16,7 @@ from harness.checks.source.templates import calls_in, is_template, read_template
 from harness.checks.source.values import HOLE
 from harness.models.base import Frozen
 
-Kind = Literal["connection", "variable", "pool", "environ", "bucket", "topic", "table", "asset"]
+Kind = Literal["connection", "variable", "pool", "environ", "bucket", "topic", "database", "table", "asset"]
 
 _CONN_KEYWORD = re.compile(r"(^|_)conn_id$")
 _BUCKET_KEYWORD = re.compile(r"^((dest|source|src|s3|target|input|output)_)?bucket(_name)?$")
@@ -33,6 +33,7 @@ class Usage(Frozen):
         dag_id: the DAG that uses it; None when the code is shared.
         optional: the code says what to do without it.
         default: it was not named: it is the operator's default.
+        slots: of a pool, how many the task takes.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Usage(Frozen):
     dag_id: str | None = None
     optional: bool = False
     default: bool = False
+    slots: int = 1
 
 
 def sorted_uses(uses: Iterable[Usage]) -> list[Usage]:
@@ -69,16 +71,19 @@ def of_dag(dag: Dag) -> Iterator[Usage]:
                     dag_id=dag.dag_id,
                     optional=optional,
                     default=default,
+                    slots=_slots(task) if kind == "pool" else 1,
                 )
 
 
 def _of_task(task: Task) -> Iterator[tuple[Kind, str, bool, bool]]:
-    if task.pool and task.pool != "default_pool":
-        yield "pool", task.pool, False, False
+    pool = task.pool or ("default_pool" if task.knows("pool") else None)
+    if pool and (pool != "default_pool" or _slots(task) > 1):
+        yield "pool", pool, False, False
     for name, value in task.arguments.items():
         if isinstance(value, str):
             yield from (
-                (kind, found, False, f"default:{name}" in task.arguments) for kind, found in _argument(name, value)
+                (kind, found, False, f"default:{name}" in task.arguments)
+                for kind, found in _argument(name, value, task.operator)
             )
     for name, texts in task.templates.items():
         for text in texts:
@@ -87,13 +92,26 @@ def _of_task(task: Task) -> Iterator[tuple[Kind, str, bool, bool]]:
                 yield from (("table", table, False, False) for part in tables(text) for table in sorted(part))
 
 
-def _argument(name: str, value: str) -> Iterator[tuple[Kind, str]]:
+def _slots(task: Task) -> int:
+    given = task.arguments.get("pool_slots")
+    return given if isinstance(given, int) else 1
+
+
+def _speaks_postgres(made: str) -> bool:
+    """Whether an operator or a hook is of Postgres, or of SQL at large."""
+    return made.startswith(("Postgres", "SQLExecuteQuery", "SQLCheck", "SQLColumn", "SQLTable"))
+
+
+def _argument(name: str, value: str, made: str) -> Iterator[tuple[Kind, str]]:
+    """Yield what one argument of an operator or a hook, whose class is `made`, stands for."""
     if _CONN_KEYWORD.search(name):
         yield "connection", value
     elif _BUCKET_KEYWORD.match(name):
         yield "bucket", value
     elif _TOPIC_KEYWORD.match(name):
         yield "topic", value
+    elif name == "database" and _speaks_postgres(made):
+        yield "database", value
     for match in _STORE.finditer(value):
         yield "bucket", match[1]
 
@@ -146,7 +164,8 @@ def _of_call(call: Call) -> Iterator[tuple[Kind, str, bool]]:
     for name, node in call.file.values.keywords(call.node).items():
         text = call.file.values.text(node)
         if text and name != "default_args":
-            yield from ((kind, found, False) for kind, found in _argument(name, text))
+            made = call.last if call.name.startswith("airflow.") else ""
+            yield from ((kind, found, False) for kind, found in _argument(name, text, made))
             if name == "pool" and call.states("task_id"):
                 yield "pool", text, False
     for node in call.node.args:

@@ -1,4 +1,4 @@
-"""Whether the graph does what its author means: joins after branches, hidden failures, teardowns, hand-over of data."""
+"""Whether the graph does what its author means: hidden failures, teardowns, hand-over of data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from harness.checks.graph import Dag, Task
 from harness.checks.registry import Hit, at, rule
 from harness.checks.rules.idempotency import sql_of
-from harness.checks.scenario import FAILED, SKIPPED, SUCCESS, outcome, run_state
+from harness.checks.scenario import FAILED, SUCCESS, outcome, run_state
 from harness.checks.source.file import Call, Function, SourceFile
 from harness.checks.source.sql import tables
 from harness.checks.source.templates import calls_in
@@ -16,11 +16,13 @@ from harness.checks.source.templates import calls_in
 FAMILY = "structure"
 
 
-def _whole(dag: Dag) -> bool:
+def is_whole(dag: Dag) -> bool:
+    """Say whether all its tasks and edges are known."""
     return dag.loaded or dag.complete
 
 
-def _hit(task: Task, dag: Dag, message: str, hint: str, **more: object) -> Hit:
+def hit(task: Task, dag: Dag, message: str, hint: str, **more: object) -> Hit:
+    """Return a hit at a task, or at its DAG when the task's line is not known."""
     return Hit(task.line or dag.line, message, hint, task.column, dag.dag_id, **more)  # type: ignore[arg-type]
 
 
@@ -53,90 +55,10 @@ def lonely_task(dag: Dag) -> Iterator[Hit]:
     Source: "Data Pipelines with Apache Airflow", chapter 5.
     """
     connected = [task for task in dag.tasks if task.upstream or task.downstream]
-    if _whole(dag) and len(connected) >= 2:
+    if is_whole(dag) and len(connected) >= 2:
         for task in dag.tasks:
             if not (task.upstream or task.downstream):
-                yield _hit(task, dag, f"the task {task.task_id!r} is connected with nothing", "was an edge forgotten?")
-
-
-@rule("DAG011", "join-never-runs", family=FAMILY, severity="error")
-def join_never_runs(dag: Dag, file: SourceFile | None) -> Iterator[Hit]:
-    """A task after a branch needs all of its branches, of which one is always skipped.
-
-    With the default rule all_success a skipped parent skips the task too: the join never runs, and the run is green.
-
-    Bad:
-        with DAG("orders", schedule=None):
-            @task.branch
-            def choose(ds=None):
-                return "old" if ds < "2026-06-01" else "new"
-            old, new = EmptyOperator(task_id="old"), EmptyOperator(task_id="new")
-            join = EmptyOperator(task_id="join")  # <-
-            choose() >> [old, new] >> join
-    Good:
-        with DAG("orders", schedule=None):
-            @task.branch
-            def choose(ds=None):
-                return "old" if ds < "2026-06-01" else "new"
-            old, new = EmptyOperator(task_id="old"), EmptyOperator(task_id="new")
-            join = EmptyOperator(task_id="join", trigger_rule="none_failed_min_one_success")
-            choose() >> [old, new] >> join
-    Tricky:
-        def pick(**context):
-            if context["params"].get("old"):
-                return "old"
-            return "new"
-        with DAG("orders", schedule=None):
-            choose = BranchPythonOperator(task_id="choose", python_callable=pick)
-            old, new = EmptyOperator(task_id="old"), EmptyOperator(task_id="new")
-            later = EmptyOperator(task_id="later")
-            join = EmptyOperator(task_id="join")  # <-
-            choose >> [old, new]
-            chain(old, later, join)
-            new >> join
-    Limits: only branches whose choices can all be seen are judged; one that may return several tasks is not.
-    Source: Airflow documentation, Dags, "Trigger rules": the default must not follow a branch.
-    """
-    if not _whole(dag) or file is None:
-        return
-    for branch in dag.tasks:
-        choices = _choices(branch, dag, file)
-        if not choices or len(choices) < 2:
-            continue
-        direct = [name for name in branch.downstream if name in dag.by_id]
-        ends = [outcome(dag, _taken(dag, branch, chosen, direct)) for chosen in choices]
-        for task in dag.tasks:
-            after = set(task.upstream) & {name for chosen in choices for name in (chosen, *dag.below(chosen))}
-            never = all(states[task.task_id] == SKIPPED for states in ends)
-            if never and len(after) > 1 and task.task_id not in direct:
-                message = (
-                    f"the task {task.task_id!r} never runs: one of the branches of {branch.task_id!r} is always skipped"
-                )
-                yield _hit(task, dag, message, 'trigger_rule="none_failed_min_one_success"')
-                break
-
-
-def _taken(dag: Dag, branch: Task, chosen: str, direct: list[str]) -> dict[str, str]:
-    """Return what a branch forces: the tasks right after it that are neither chosen nor reached by the choice."""
-    kept = {chosen, *dag.below(chosen)}
-    return {name: SKIPPED for name in direct if name not in kept}
-
-
-def _choices(branch: Task, dag: Dag, file: SourceFile) -> list[str] | None:
-    """Return the task ids of which a branch follows exactly one; None when that cannot be seen."""
-    if branch.kind != "branch" or branch.mapped:
-        return None
-    if branch.operator in ("BranchDateTimeOperator", "BranchDayOfWeekOperator"):
-        arms = [branch.arguments.get(k) for k in ("follow_task_ids_if_true", "follow_task_ids_if_false")]
-        return [str(a) for a in arms] if all(isinstance(a, str) and a in dag.by_id for a in arms) else None
-    function = function_of(branch, file)
-    if function is None or "short" in function.kind or branch.operator == "ShortCircuitOperator":
-        return None
-    returned = returns(function, file)
-    if returned is None or any(not isinstance(value, str) for value in returned):
-        return None
-    names = list(dict.fromkeys(map(str, returned)))
-    return names if all(name in dag.by_id for name in names) else None
+                yield hit(task, dag, f"the task {task.task_id!r} is connected with nothing", "was an edge forgotten?")
 
 
 def function_of(task: Task, file: SourceFile) -> Function | None:
@@ -190,9 +112,10 @@ def masked_failure(dag: Dag) -> Iterator[Hit]:
             alarm = BashOperator(task_id="alarm", bash_command="mail", trigger_rule=TriggerRule.ONE_FAILED)  # <-
             chain([load, check], alarm)
     Limits: without loading, DAGs with loops or helper functions are left out; skips that depend on data are not tried.
-    Source: Airflow documentation, Dag Runs, "Dag run status"; leaves decide. Use a teardown for cleaning up.
+    Source: Airflow documentation, Dag Runs, "Dag run status"; leaves decide. Use a teardown for cleaning up; by
+        default its own failure does not fail the run, `on_failure_fail_dagrun=True` makes it.
     """
-    if not _whole(dag) or any(not task.knows("trigger_rule") for task in dag.tasks):
+    if not is_whole(dag) or any(not task.knows("trigger_rule") for task in dag.tasks):
         return
     hidden: dict[str, list[str]] = {}
     for task in dag.tasks:
@@ -208,12 +131,19 @@ def masked_failure(dag: Dag) -> Iterator[Hit]:
         names = ", ".join(repr(name) for name in tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
         rules = " ".join(dict.fromkeys(t.trigger_rule for t in [leaf, *_between(dag, leaf, tasks)] if _lenient(t)))
         message = f"a failure of {names} is hidden: the run is green because {leaf_id!r} runs anyway ({rules})"
-        yield _hit(leaf, dag, message, "make it a teardown, or add a leaf with all_success after the tasks that matter")
+        yield hit(leaf, dag, message, _UNMASK)
+
+
+_UNMASK = (
+    "add a leaf with all_success after the tasks that matter, or make it a teardown: its own failure then counts only "
+    "with on_failure_fail_dagrun=True"
+)
 
 
 def _between(dag: Dag, leaf: Task, tasks: list[str]) -> Iterator[Task]:
-    above = dag.above(leaf.task_id)
-    yield from (dag.by_id[name] for name in above if name not in tasks and dag.above(name) & set(tasks))
+    above = dag.above(leaf.task_id) - set(tasks)
+    # in the order of the DAG's tasks: that of a set is another one in each process
+    yield from (task for task in dag.tasks if task.task_id in above and dag.above(task.task_id) & set(tasks))
 
 
 def _lenient(task: Task) -> bool:
@@ -257,12 +187,12 @@ def teardown_without_setup(dag: Dag) -> Iterator[Hit]:
     Limits: without loading, `as_teardown` is not followed.
     Source: Airflow documentation, "Setup and Teardown".
     """
-    if _whole(dag):
+    if is_whole(dag):
         for task in dag.tasks:
             if task.teardown and not any(
                 dag.by_id[name].setup for name in dag.above(task.task_id) if name in dag.by_id
             ):
-                yield _hit(task, dag, f"the teardown {task.task_id!r} has no setup", "as_teardown(setups=...)")
+                yield hit(task, dag, f"the teardown {task.task_id!r} has no setup", "as_teardown(setups=...)")
 
 
 @rule("DAG014", "missing-table-edge", family=FAMILY, severity="warning")
@@ -292,7 +222,7 @@ def missing_table_edge(dag: Dag, file: SourceFile | None) -> Iterator[Hit]:
         behind different connections are taken to differ.
     Source: "Data Pipelines with Apache Airflow", chapter 5.
     """
-    if not _whole(dag):
+    if not is_whole(dag):
         return
     touched = {task.task_id: _touched(task, file) for task in dag.tasks}
     for position, second in enumerate(dag.tasks):
@@ -305,7 +235,7 @@ def missing_table_edge(dag: Dag, file: SourceFile | None) -> Iterator[Hit]:
                 message = (
                     f"{first.task_id!r} and {second.task_id!r} both touch {table}, and neither waits for the other"
                 )
-                yield _hit(second, dag, message, f"{first.task_id} >> {second.task_id}, or the other way round")
+                yield hit(second, dag, message, f"{first.task_id} >> {second.task_id}, or the other way round")
 
 
 def _touched(task: Task, file: SourceFile | None) -> tuple[frozenset[str], frozenset[str]]:
@@ -410,7 +340,7 @@ def xcom_not_upstream(dag: Dag, file: SourceFile | None) -> Iterator[Hit]:
 
 def _pulls(dag: Dag, file: SourceFile | None) -> Iterator[tuple[Task, str, int, int]]:
     """Yield (task, pulled task id, line, column) of each XCom pull with a constant id, templates first."""
-    if not _whole(dag):
+    if not is_whole(dag):
         return
     for task in dag.tasks:
         for text in (t for texts in task.templates.values() for t in texts):
@@ -463,7 +393,7 @@ def branch_unknown_task(dag: Dag, file: SourceFile | None) -> Iterator[Hit]:
     Limits: ids that are computed are not judged; a task group's id is a valid choice.
     Source: Airflow, `BranchMixIn`: "'branch_task_ids' must contain only valid task_ids".
     """
-    if not _whole(dag) or file is None:
+    if not is_whole(dag) or file is None:
         return
     groups = {name.rpartition(".")[0] for name in dag.by_id} | {g for n in dag.by_id for g in _prefixes(n)}
     for task in dag.tasks:

@@ -99,6 +99,62 @@ def missing_pool(project: Project, environment: Any) -> Iterator[Hit]:
         )
 
 
+@rule("DAG807", "pool-too-small", family=FAMILY, severity="error")
+def pool_too_small(project: Project, environment: Any) -> Iterator[Hit]:
+    """A task takes more slots than its pool has in the environment.
+
+    It can never start, and waits without an error.
+
+    Bad:
+        with DAG("orders", schedule=None):
+            BashOperator(task_id="load", bash_command="load", pool="spark", pool_slots=4)  # <-
+    Good:
+        with DAG("orders", schedule=None):
+            BashOperator(task_id="load", bash_command="load", pool="spark", pool_slots=1)
+    Tricky:
+        DEFAULTS = {"pool": "spark"}
+        with DAG("orders", schedule=None, default_args=DEFAULTS):
+            @task(pool_slots=1 + 1)
+            def load():
+                print("loading")
+            load()  # <-
+    Limits: the default pool has 128 slots where the environment says nothing else.
+    Source: Airflow documentation, "Pools": `pool_slots`.
+    """
+    pools = {"default_pool": 128, **environment.spec.airflow.pools} if environment is not None else {}
+    for use in project.usages:
+        if use.kind == "pool" and use.name in pools and use.slots > pools[use.name]:
+            message = f"a task takes {use.slots} slots of the pool {use.name!r}, which has {pools[use.name]} in "
+            hint = "it can never start: fewer pool_slots, or more under airflow.pools"
+            yield Hit(use.line, message + environment.name, hint, use.column, use.dag_id, path=use.path)
+
+
+@rule("DAG808", "missing-database", family=FAMILY, severity="error")
+def missing_database(project: Project, environment: Any) -> Iterator[Hit]:
+    """A Postgres database is named that the environment does not have.
+
+    The task cannot connect on that stage.
+
+    Bad:
+        from airflow.providers.postgres.hooks.postgres import PostgresHook
+        @task
+        def load():
+            PostgresHook("warehouse", database="warehose").run("select 1")  # <-
+    Good:
+        from airflow.providers.postgres.hooks.postgres import PostgresHook
+        @task
+        def load():
+            PostgresHook("warehouse", database="warehouse").run("select 1")
+    Tricky:
+        NAME = "ware" + "hose"
+        with DAG("orders", schedule=None):
+            SQLExecuteQueryOperator(task_id="load", conn_id="warehouse", database=NAME, sql="select 1")  # <-
+    Limits: checked only where the environment declares databases; a name in `hook_params` is not seen.
+    Source: PostgreSQL, error 3D000, invalid_catalog_name.
+    """
+    yield from _declared(project, environment, "database", "databases", "services.postgres.databases")
+
+
 @rule("DAG804", "missing-topic", family=FAMILY, severity="error")
 def missing_topic(project: Project, environment: Any) -> Iterator[Hit]:
     """A Kafka topic is used that the environment does not have.

@@ -235,14 +235,43 @@ def load_without_replace(file: SourceFile) -> Iterator[Hit]:
             hook.load_file(filename=path, key="orders.json", bucket_name="landing", replace=False)  # <-
         with DAG("orders", schedule=None):
             PythonOperator(task_id="land", python_callable=land, op_args=["/data/x"])
-    Limits: hooks of other stores are not known.
+    Limits: hooks of other stores are not known. A `try` that catches the refusal, and a function that looks for the key
+        or deletes it, are taken to know what they do.
     Source: "Data Pipelines with Apache Airflow", chapters 7 and 14.
     """
     methods = ("load_string", "load_file", "load_bytes", "load_file_obj")
     for call in file.calls:
         refuses = not call.states("replace") or call.value("replace") is False
-        if call.method in methods and "S3Hook()" in call.name and call.in_task and refuses:
+        if call.method in methods and "S3Hook()" in call.name and call.in_task and refuses and not _expects_it(call):
             yield at(call, f"{call.method} fails when the key exists: a re-run of the date fails", "replace=True")
+
+
+_CATCHING = ("Exception", "BaseException", "ValueError")
+_LOOKING = ("check_for_key", "head_object", "delete_objects", "list_keys", "check_for_wildcard_key")
+
+
+def _expects_it(call: Call) -> bool:
+    """Whether the code around a call is prepared for a key that exists."""
+    around = call.file.calls_in[call.function]
+    if any(other.method in _LOOKING for other in around):
+        return True
+    inner: ast.AST = call.node
+    for parent in call.file.names.ancestors(call.node):
+        if isinstance(parent, ast.Try) and inner in parent.body:
+            types = [part for handler in parent.handlers if not _raises(handler) for part in _types(handler)]
+            if any(name in _CATCHING for name in types):
+                return True
+        inner = parent
+    return False
+
+
+def _raises(handler: ast.ExceptHandler) -> bool:
+    return any(isinstance(node, ast.Raise) for statement in handler.body for node in ast.walk(statement))
+
+
+def _types(handler: ast.ExceptHandler) -> list[str]:
+    given = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return [ast.unparse(one).rpartition(".")[2] if one else "BaseException" for one in given]
 
 
 @rule("DAG311", "overwrite-everything", family=FAMILY, severity="warning")

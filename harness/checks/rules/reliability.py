@@ -12,6 +12,7 @@ from harness.checks.rules.idempotency import sql_of
 from harness.checks.rules.words import is_http
 from harness.checks.source.code import CALLBACKS
 from harness.checks.source.file import Function, SourceFile
+from harness.checks.source.names import words
 from harness.checks.source.sql import statements
 
 FAMILY = "reliability"
@@ -51,11 +52,21 @@ def no_retries(dag: Dag) -> Iterator[Hit]:
         with DAG("orders", schedule=None, default_args={**COMMON, "retries": 2}):
             BashOperator(task_id="load", bash_command="load", retries=0)  # <-
     Limits: a deployment's `default_task_retries` counts only when Airflow loads the file. Branches, triggers and empty
-        tasks are left out; sensors wait and need none.
+        tasks are left out; sensors wait and need none, nor does a question to a person.
     Source: Airflow documentation, Best practices; "Data Pipelines with Apache Airflow", chapter 2.
     """
-    missing = [t for t in dag.tasks if t.kind == "task" and not t.teardown and t.knows("retries") and t.retries == 0]
-    yield from lacking(dag, missing, "have no retries", 'default_args={"retries": 2}')
+    missing = [t for t in dag.tasks if _works_alone(t) and not t.teardown and t.knows("retries") and t.retries == 0]
+    hint = _instead_of_asset("default_task_retries") if dag.of_asset else 'default_args={"retries": 2}'
+    yield from lacking(dag, missing, "have no retries", hint)
+
+
+def _works_alone(task: Task) -> bool:
+    """Whether a task does work, and asks nobody."""
+    return task.kind == "task" and not task.asks
+
+
+def _instead_of_asset(option: str) -> str:
+    return f"@asset takes none: [core] {option}, or a @task(outlets=[Asset(...)]) in a DAG"
 
 
 @rule("DAG202", "no-execution-timeout", family=FAMILY, severity="warning")
@@ -74,13 +85,20 @@ def no_execution_timeout(dag: Dag) -> Iterator[Hit]:
         LIMITS = dict(execution_timeout=None)
         with DAG("orders", schedule=None):
             BashOperator(task_id="load", bash_command="load", **LIMITS)  # <-
-    Limits: sensors are judged by their own timeout (DAG203).
+    Limits: sensors are judged by their own timeout (DAG203). A task that asks a person ends by its response_timeout;
+        what it then answers are its `defaults`.
     Source: Airflow documentation, Tasks, "Timeouts".
     """
-    missing = [
-        t for t in dag.tasks if t.kind == "task" and t.knows("execution_timeout") and t.execution_timeout is None
-    ]
-    yield from lacking(dag, missing, "have no execution_timeout", "execution_timeout=timedelta(minutes=30)")
+    endless = [t for t in dag.tasks if t.knows("execution_timeout") and t.execution_timeout is None]
+    missing = [t for t in endless if _works_alone(t)]
+    minutes = "execution_timeout=timedelta(minutes=30)"
+    hint = _instead_of_asset("default_task_execution_timeout") if dag.of_asset else minutes
+    yield from lacking(dag, missing, "have no execution_timeout", hint)
+    for task in endless:
+        if task.asks and task.knows("response_timeout") and task.response_timeout is None:
+            message = f"the task {task.task_id!r} waits for an answer for ever"
+            hint = "response_timeout=timedelta(hours=4), and defaults=, which it then takes"
+            yield Hit(task.line or dag.line, message, hint, task.column, dag.dag_id)
 
 
 @rule("DAG205", "overlapping-runs", family=FAMILY, severity="warning")
@@ -187,11 +205,13 @@ def swallowed_error(file: SourceFile) -> Iterator[Hit]:
                 pass
         with DAG("orders", schedule=None):
             PythonOperator(task_id="load", python_callable=lambda: run())
-    Limits: a handler that returns, breaks, exits or re-raises is taken to know what it does.
+    Limits: a handler that returns, breaks, exits or re-raises is taken to know what it does; so is one that tries
+        again, an attempt of several after which the function raises, and cleaning up. A name that the `try` fills and
+        that is tested afterwards is a second look.
     Source: "Data Pipelines with Apache Airflow", chapter 3: tasks are atomic.
     """
     for node in file.of_type(ast.ExceptHandler):
-        if "task" in file.code.moments(node) and _catches_all(node) and not _leaves(node):
+        if "task" in file.code.moments(node) and _catches_all(node) and not (_leaves(node) or _recovers(file, node)):
             what = ast.unparse(node.type) if node.type else "everything"
             yield at(node, f"catches {what} and goes on: the task is green without its work", "catch less, or raise")
 
@@ -208,6 +228,63 @@ def _leaves(node: ast.ExceptHandler) -> bool:
     fails = {"fail", "exit", "set_exception", "abort", "rollback", "append", "add"} & set(calls)
     assigns = any(isinstance(n, ast.Assign | ast.AugAssign) for n in inner)
     return any(isinstance(n, exits) for n in inner) or bool(fails) or assigns
+
+
+def _recovers(file: SourceFile, handler: ast.ExceptHandler) -> bool:
+    """Whether the work is tried again, or looked at again, or is none but cleaning up."""
+    attempt = file.names.parents[handler]
+    if not isinstance(attempt, ast.Try | ast.TryStar):
+        return False
+    done = [_spoken_call(call) for statement in attempt.body for call in _calls(statement)]
+    again = {_spoken_call(call) for statement in handler.body for call in _calls(statement)}
+    if (again - _TALKING).intersection(done) or (done and all(name in _CLEANING for name in done)):
+        return True
+    return _is_one_of_several(file, attempt) or _is_tested_later(file, attempt)
+
+
+_TALKING = words("print debug info warning error exception log str repr format len sleep get isinstance")
+_CLEANING = words("close remove unlink rmtree rmdir cleanup terminate kill disconnect logout shutdown")
+
+
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    return (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
+
+
+def _spoken_call(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+
+
+def _is_one_of_several(file: SourceFile, attempt: ast.AST) -> bool:
+    """Whether a loop around it tries until it succeeds, and does not end well without that."""
+    for parent in file.names.ancestors(attempt):
+        if isinstance(parent, ast.For | ast.AsyncFor | ast.While):
+            leaves = any(isinstance(n, ast.Return | ast.Break) for n in ast.walk(attempt))
+            endless = isinstance(parent, ast.While) and file.value(parent.test) is True
+            return leaves and (endless or any(isinstance(n, ast.Raise) for n in _after(file, parent)))
+        if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return False
+    return False
+
+
+def _is_tested_later(file: SourceFile, attempt: ast.Try | ast.TryStar) -> bool:
+    filled = {
+        name.id
+        for statement in attempt.body
+        for name in ast.walk(statement)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
+    tests = [node.test for node in _after(file, attempt) if isinstance(node, ast.If | ast.Assert | ast.IfExp)]
+    return any(isinstance(n, ast.Name) and n.id in filled for test in tests for n in ast.walk(test))
+
+
+def _after(file: SourceFile, node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a loop's `else`, and what comes after a statement in its function."""
+    function = file.code.around(node)
+    end = getattr(node, "end_lineno", 0)
+    yield from (inner for statement in getattr(node, "orelse", []) for inner in ast.walk(statement))
+    for inner in file.code.within(function) if function else ():
+        if getattr(inner, "lineno", 0) > end:
+            yield inner
 
 
 @rule("DAG208", "request-without-timeout", family=FAMILY, severity="error")

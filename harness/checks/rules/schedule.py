@@ -32,6 +32,11 @@ def _timed(dag: Dag) -> bool:
     return dag.trigger in ("cron", "delta", "timetable")
 
 
+def _dated(dag: Dag) -> bool:
+    """Whether time starts its runs, and its author could say from when on: `@asset` takes no dates."""
+    return _timed(dag) and not dag.of_asset
+
+
 @rule("DAG101", "no-start-date", family=FAMILY, severity="warning")
 def no_start_date(dag: Dag) -> Iterator[Hit]:
     """A scheduled DAG has no start date.
@@ -51,9 +56,10 @@ def no_start_date(dag: Dag) -> Iterator[Hit]:
         def orders():
             EmptyOperator(task_id="load")
         orders()
+    Limits: a DAG that `@asset` makes is left out: it takes no start date, and never catches up.
     Source: Airflow, `CronTriggerTimetable.next_dagrun_info`: without an earliest date and with catchup, no run.
     """
-    if _timed(dag) and dag.knows("start_date") and dag.start_date is None:
+    if _dated(dag) and dag.knows("start_date") and dag.start_date is None:
         never = dag.catchup and dag.knows("catchup")
         message = "no start_date: with catchup it is never scheduled" if never else "a scheduled DAG has no start_date"
         yield _hit(
@@ -80,7 +86,7 @@ def naive_start_date(dag: Dag) -> Iterator[Hit]:
             EmptyOperator(task_id="load")
     Source: Airflow documentation, "Time zones".
     """
-    if _timed(dag) and dag.start_date and dag.timezone is None and dag.knows("start_date", "timezone"):
+    if _dated(dag) and dag.start_date and dag.timezone is None and dag.knows("start_date", "timezone"):
         yield _hit(dag, "the start_date has no time zone", 'pendulum.datetime(..., tz="UTC") has one')
 
 
@@ -138,7 +144,7 @@ def catchup_unstated(dag: Dag) -> Iterator[Hit]:
             EmptyOperator(task_id="load")
     Source: Airflow 3 release notes, `[scheduler] catchup_by_default`.
     """
-    if _timed(dag) and "catchup" not in dag.keywords and "**" not in dag.keywords:
+    if _dated(dag) and "catchup" not in dag.keywords and "**" not in dag.keywords:
         yield _hit(dag, "the DAG does not say whether it catches up", "catchup=False, or True")
 
 

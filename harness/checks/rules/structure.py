@@ -83,13 +83,15 @@ def duplicate_dag_id(project: Project) -> Iterator[Hit]:
         def orders():
             EmptyOperator(task_id="load")
         orders()
-    Limits: ids that are computed are compared only when Airflow loads the files.
+    Limits: ids that are computed are compared only when Airflow loads the files; of a file that is loaded, the DAGs
+        that it makes are compared, not those that its text could make.
     Source: Airflow documentation, Best practices; a second DAG of one id replaces the first in the DagBag.
     """
     places: dict[str, list[tuple[str, DagFact]]] = defaultdict(list)
     for path, facts in project.facts.items():
         for made in facts.declared:
-            places[made.dag_id].append((path, made))
+            if not made.uncalled or _imported_elsewhere(project, path, made.uncalled):
+                places[made.dag_id].append((path, made))
     for dag_id, found in places.items():
         (first, made), *others = sorted(found, key=lambda item: (item[0], item[1].line))
         for path, other in others if dag_id else []:

@@ -221,6 +221,36 @@ def contradicting_timeouts(dag: Dag, task: Task) -> Iterator[Hit]:
         yield _hit(task, dag, message, "make the dagrun_timeout the longest")
 
 
+@rule("DAG215", "retry-after-the-end", family=FAMILY, severity="error")
+def retry_after_the_end(dag: Dag) -> Iterator[Hit]:
+    """A run ends before its first retry.
+
+    The dagrun_timeout is shorter than one retry_delay (five minutes when none is stated): a task that fails is never
+    tried again, whatever its retries say.
+
+    Bad:
+        with DAG("orders", schedule=None, dagrun_timeout=timedelta(minutes=3)):
+            BashOperator(task_id="load", bash_command="load", retries=2)  # <-
+    Good:
+        with DAG("orders", schedule=None, dagrun_timeout=timedelta(hours=1)):
+            BashOperator(task_id="load", bash_command="load", retries=2)
+    Tricky:
+        DEFAULTS = {"retries": 1, "retry_delay": timedelta(hours=1)}
+        with DAG("orders", schedule=None, dagrun_timeout=timedelta(minutes=60), default_args=DEFAULTS):
+            BashOperator(task_id="load", bash_command="load")  # <-
+    Limits: what the tasks before it take, and the growth of delays, are not added up.
+    Source: Airflow documentation, Dags, `dagrun_timeout`; Tasks, `retry_delay`.
+    """
+    limit = dag.run_timeout
+    if limit is None or not dag.knows("run_timeout"):
+        return
+    for task in dag.tasks:
+        delay = task.retry_delay
+        if task.retries and delay is not None and task.knows("retries", "retry_delay") and delay >= limit:
+            message = f"{task.task_id!r} is tried again after {_spoken(delay)}, and the run ends after {_spoken(limit)}"
+            yield _hit(task, dag, message, "a longer dagrun_timeout, or a shorter retry_delay")
+
+
 def starts_process(call: Call) -> bool:
     """Say whether a call starts another program."""
     return call.name in PROCESS

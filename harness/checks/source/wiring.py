@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from harness.checks.graph import Dag, Task, wired
@@ -253,8 +254,10 @@ def _distinct(calls: list[TaskCall]) -> dict[TaskCall, str | None]:
 _FIELDS = {
     "trigger_rule": ("trigger_rule", "all_success"),
     "retries": ("retries", 0),
+    "retry_delay": ("retry_delay", 300.0),
     "execution_timeout": ("execution_timeout", None),
     "timeout": ("timeout", None),
+    "response_timeout": ("response_timeout", None),
     "mode": ("mode", None),
     "poke_interval": ("poke_interval", None),
     "deferrable": ("deferrable", False),
@@ -301,7 +304,7 @@ def _task(call: TaskCall, name: str) -> Task:
 
 def _typed(values: dict[str, Any], unknown: set[str]) -> dict[str, Any]:
     """Drop values of a wrong type: they are the loaded DAG's business."""
-    numbers = ("retries", "execution_timeout", "timeout", "poke_interval")
+    numbers = ("retries", "retry_delay", "execution_timeout", "response_timeout", "timeout", "poke_interval")
     flags = ("deferrable", "depends_on_past", "fails_run")
     good: dict[str, Any] = {}
     for name, value in values.items():
@@ -371,9 +374,21 @@ def _dag(call: DagCall, tasks: tuple[Task, ...], *, complete: bool) -> Dag:
         tags=tuple(t for t in call.file.strings(given.get("tags"))),
         doc=_doc(call),
         keywords=frozenset(given),
+        searched=_searched(call),
         tasks=tasks,
         unknown=frozenset(unknown | ({"schedule"} if trigger == "unknown" else set())),
     )
+
+
+def _searched(call: DagCall) -> tuple[str, ...]:
+    """Return the folders in which template files are looked for; none when one of them is not here or not known."""
+    own = str(Path(call.file.path).parent)
+    if not call.states("template_searchpath"):
+        return (own,)
+    given = call.value("template_searchpath")
+    more = [given] if isinstance(given, str) else given
+    there = isinstance(more, list | tuple) and all(isinstance(m, str) and Path(m).is_dir() for m in more)
+    return (own, *more) if there else ()
 
 
 def _doc(call: DagCall) -> str | None:

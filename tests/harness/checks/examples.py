@@ -13,7 +13,7 @@ from harness.checks.model import Finding
 from harness.checks.project import Project
 from harness.checks.registry import Registry, Rule
 from harness.checks.source.file import SourceFile
-from harness.environment.spec import AirflowSpec, KafkaSpec, S3Spec, TopicSpec
+from harness.environment.spec import AirflowSpec, KafkaSpec, PostgresSpec, S3Spec, TopicSpec
 
 MARK = "# <-"
 
@@ -34,7 +34,11 @@ START = pendulum.datetime(2026, 1, 1, tz="UTC")
 ENVIRONMENT = SimpleNamespace(
     name="acc",
     spec=SimpleNamespace(
-        services={"kafka": KafkaSpec(topics={"orders": TopicSpec()}), "s3": S3Spec(buckets=["landing", "lake"])},
+        services={
+            "kafka": KafkaSpec(topics={"orders": TopicSpec()}),
+            "postgres": PostgresSpec(databases=["warehouse"]),
+            "s3": S3Spec(buckets=["landing", "lake"]),
+        },
         airflow=AirflowSpec(
             connections={n: {"conn_type": "generic"} for n in ("warehouse", "aws_default", "kafka_default")},
             variables={"region": "eu"},

@@ -1,0 +1,228 @@
+"""Code that looks like a defect and is none: what the rules must not say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.checks.config import Settings
+from harness.checks.model import Finding
+from harness.checks.run import examined
+
+HEAD = """\
+from datetime import datetime, timedelta
+import requests
+from airflow.sdk import DAG, Asset, asset, dag, task
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLBranchOperator, HITLOperator
+"""
+
+
+def found(folder: Path, code: str, *select: str, load: bool = False) -> list[Finding]:
+    """Return what these rules say of a DAG file."""
+    (folder / "it.py").write_text(HEAD + code)
+    _, judged = examined((folder,), Settings(select=select), load=load, cache=False)
+    return judged.findings
+
+
+RETRIED = {
+    "the same call again": """
+        try:
+            send(rows)
+        except Exception:
+            send(rows[:10])
+""",
+    "one of several attempts": """
+        for attempt in range(3):
+            try:
+                send(rows)
+                break
+            except Exception as error:
+                print(error)
+        else:
+            raise RuntimeError("gave up")
+""",
+    "an attempt until it succeeds": """
+        while True:
+            try:
+                return send(rows)
+            except Exception as error:
+                print(error)
+""",
+    "a look at what came of it": """
+        answer = None
+        try:
+            answer = send(rows)
+        except Exception as error:
+            print(error)
+        if answer is None:
+            raise RuntimeError("no answer")
+""",
+    "cleaning up": """
+        try:
+            rows.close()
+        except Exception:
+            print("was closed")
+""",
+}
+SWALLOWED = {
+    "an attempt of several without an end": """
+        for attempt in range(3):
+            try:
+                send(rows)
+                break
+            except Exception as error:
+                print(error)
+""",
+    "talk on both sides": """
+        try:
+            print("sending")
+            send(rows)
+        except Exception:
+            print("failed")
+""",
+    "work beside cleaning up": """
+        try:
+            send(rows)
+            rows.close()
+        except Exception:
+            print("was closed")
+""",
+}
+TASK = """\
+def send(rows):
+    return requests.post("https://example.com", json=rows, timeout=3)
+with DAG("orders", schedule=None):
+    @task
+    def load(rows):
+{body}
+    load([1])
+"""
+
+
+@pytest.mark.parametrize("body", RETRIED.values(), ids=RETRIED)
+def test_a_handler_that_tries_again_or_looks_again_swallows_nothing(tmp_path: Path, body: str) -> None:
+    assert found(tmp_path, TASK.format(body=body), "DAG207") == []
+
+
+@pytest.mark.parametrize("body", SWALLOWED.values(), ids=SWALLOWED)
+def test_a_handler_that_only_seems_to_recover_is_found(tmp_path: Path, body: str) -> None:
+    assert len(found(tmp_path, TASK.format(body=body), "DAG207")) == 1
+
+
+STORES = {
+    "the refusal is caught": (
+        """
+        try:
+            S3Hook("lake").load_string("x", key="orders", bucket_name="landing")
+        except ValueError:
+            print("it is there already")
+""",
+        0,
+    ),
+    "the key is looked for": (
+        """
+        hook = S3Hook("lake")
+        if not hook.check_for_key("orders", "landing"):
+            hook.load_string("x", key="orders", bucket_name="landing")
+""",
+        0,
+    ),
+    "the refusal is caught and raised again": (
+        """
+        try:
+            S3Hook("lake").load_string("x", key="orders", bucket_name="landing")
+        except ValueError as error:
+            raise RuntimeError("no") from error
+""",
+        1,
+    ),
+    "another error is caught": (
+        """
+        try:
+            S3Hook("lake").load_string("x", key="orders", bucket_name="landing")
+        except KeyError:
+            print("no key")
+""",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "number"), STORES.values(), ids=STORES)
+def test_an_object_that_may_exist_is_expected_or_not(tmp_path: Path, body: str, number: int) -> None:
+    assert len(found(tmp_path, TASK.format(body=body), "DAG310")) == number
+
+
+ASSET = """\
+@asset(schedule="@daily")
+def prices():
+    return [1]
+"""
+
+
+def test_an_asset_gets_no_hint_that_it_cannot_take(tmp_path: Path) -> None:
+    findings = found(tmp_path, ASSET, "DAG1", "DAG201", "DAG202", load=True)
+
+    assert {f.rule for f in findings} == {"DAG201", "DAG202"}
+    assert all("@task(outlets=[Asset(...)])" in f.hint for f in findings)
+
+
+TWICE = """\
+NAME = "orders"
+def forgotten():
+    DAG("orders", schedule="@daily")
+@dag(schedule=None)
+def orders():
+    EmptyOperator(task_id="load")
+{call}
+with DAG("orders", schedule=None) as made:
+    EmptyOperator(task_id="load")
+"""
+
+
+@pytest.mark.parametrize("load", [False, True], ids=["read", "loaded"])
+def test_a_dag_that_is_never_made_takes_no_id(tmp_path: Path, load: bool) -> None:
+    assert found(tmp_path, TWICE.format(call=""), "DAG006", load=load) == []
+
+
+def test_two_dags_that_are_made_share_an_id(tmp_path: Path) -> None:
+    (finding,) = found(tmp_path, TWICE.format(call="orders()"), "DAG006", load=True)
+    assert (finding.line, finding.dag_id) == (len(HEAD.splitlines()) + 8, "orders")
+
+
+ASKED = """\
+with DAG("orders", schedule=None, default_args={{"retries": 1, "execution_timeout": None}}):
+    {operator}(task_id="ask", subject="go?", {arguments})
+"""
+
+
+@pytest.mark.parametrize("load", [False, True], ids=["read", "loaded"])
+@pytest.mark.parametrize(
+    ("operator", "arguments", "rules"),
+    [
+        ("ApprovalOperator", "defaults='Reject', response_timeout=timedelta(hours=1), retries=0", []),
+        ("ApprovalOperator", "", ["DAG202"]),
+        ("HITLOperator", "options=['a', 'b'], defaults=['a']", ["DAG202"]),
+        ("HITLBranchOperator", "options=['a'], response_timeout=timedelta(hours=1)", []),
+    ],
+    ids=["default after its time", "no time", "a default that is never taken", "fails after its time"],
+)
+def test_a_question_ends_when_its_time_is_over(
+    tmp_path: Path, load: bool, operator: str, arguments: str, rules: list[str]
+) -> None:
+    findings = found(tmp_path, ASKED.format(operator=operator, arguments=arguments), "DAG2", load=load)
+    assert [f.rule for f in findings] == rules
+
+
+def test_the_hint_at_a_hidden_failure_says_what_a_teardown_costs(tmp_path: Path) -> None:
+    code = """
+with DAG("orders", schedule=None):
+    load = BashOperator(task_id="load", bash_command="load")
+    load >> BashOperator(task_id="notify", bash_command="notify", trigger_rule="all_done")
+"""
+    (finding,) = found(tmp_path, code, "DAG012")
+    assert "on_failure_fail_dagrun=True" in finding.hint
