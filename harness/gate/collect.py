@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
 from harness.checks.model import CheckReport
+from harness.environment.installing import how_to_install
 from harness.errors import HarnessError, ServiceError
 from harness.gate.contracts import Contract
 from harness.gate.holds import broken
@@ -113,11 +115,32 @@ def unit(project: Path, folders: Sequence[str], deadline: float) -> Collected:
 
 
 def _counted(result: Path) -> tuple[int, list[str]]:
-    """Return how many tests were not skipped, and the names of those that failed."""
+    """Return how many tests were not skipped, and of those that failed the names and the reasons."""
     cases = list(ET.parse(result).getroot().iter("testcase"))  # noqa: S314 - pytest wrote it a moment ago
     ran = [case for case in cases if case.find("skipped") is None]
-    failed = [case for case in ran if case.find("failure") is not None or case.find("error") is not None]
-    return len(ran), [f"{case.get('classname')}::{case.get('name')} failed" for case in failed]
+    outcomes = [(case, _first(case.find("failure"), case.find("error"))) for case in ran]
+    return len(ran), [_failed(case, why) for case, why in outcomes if why is not None]
+
+
+def _first(*found: ET.Element | None) -> ET.Element | None:
+    return next((one for one in found if one is not None), None)
+
+
+def _failed(case: ET.Element, why: ET.Element) -> str:
+    """Say in one line which test failed and why; a file that could not be collected has no test of its own to name."""
+    said = why.get("message", "").splitlines()
+    if said != ["collection failure"]:
+        return f"{case.get('classname')}::{case.get('name')} failed: {said[0] if said else 'no reason was given'}"
+    text = why.text or ""
+    errors = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
+    # the last place is the nearest to the fault; one that cannot be parsed is told by the error itself
+    places = re.findall(r"^(\S+\.py:\d+)\b", text, re.MULTILINE)
+    own = [place for place in places if "/site-packages/" not in place and not place.startswith("/")]
+    syntax = re.search(r'^E\s+File "[^"]*", line (\d+)', text, re.MULTILINE)
+    file = (case.get("name") or "").replace(".", "/") + ".py"
+    place = f"{file}:{syntax[1]}" if syntax else own[-1] if own else file
+    words = errors[-1] if errors else text.strip().splitlines()[-1] if text.strip() else "no reason was given"
+    return "; ".join(filter(None, (f"{file} cannot be collected: {place}: {words}", how_to_install(words))))
 
 
 def run_dag(  # noqa: PLR0913, PLR0917 - one argument for each thing that a run is held against

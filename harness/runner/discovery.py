@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness._compat import dags
+from harness.environment.installing import how_to_install
 from harness.errors import ConfigError, NothingChecked
 
 
@@ -81,4 +82,6 @@ def import_error(path: Path, trace: str) -> ConfigError:
     """Make one line of an import's traceback: the last line of the file's own, and the error's words."""
     own = [int(line) for name, line in re.findall(r'File "([^"]+)", line (\d+)', trace) if Path(name) == path]
     words = [line for line in trace.strip().splitlines() if line and not line.startswith(" ")]
-    return ConfigError(f"cannot be imported: {words[-1] if words else trace}", path=path, line=own[-1] if own else None)
+    said = words[-1] if words else trace
+    line = own[-1] if own else None
+    return ConfigError(f"cannot be imported: {said}", path=path, line=line, hint=how_to_install(said))

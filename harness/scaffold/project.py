@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,22 +11,34 @@ from typing import Any
 
 from harness.checks.config import Settings
 from harness.checks.engine import Judge
+from harness.checks.project import Project
 from harness.checks.registry import Registry
 from harness.checks.run import Request, examine
 from harness.errors import NothingChecked
+from harness.scaffold.reading import Named, read
+from harness.scaffold.settings import Said, below, read_settings
 
 _SERVICES: tuple[tuple[str, str], ...] = (
-    (r"postgres|warehouse|pg\b|pgsql|_db$|^db_", "postgres"),
+    (r"postgres|warehouse|(^|_)pg(_|$)|pgsql|_db$|^db_|dwh", "postgres"),
     (r"aws|s3|minio|lake|bucket", "s3"),
     (r"kafka|events?$|stream", "kafka"),
     (r"smtp|mail", "smtp"),
+    (r"spark", "spark"),
 )
 """What the name of a connection gives away; the author corrects a wrong guess in one line."""
 
-_TYPES: Mapping[str, str] = {"aws": "s3", "postgres": "postgres", "kafka": "kafka", "smtp": "smtp"}
+_TYPES: Mapping[str, str] = {
+    **{"aws": "s3", "s3": "s3", "postgres": "postgres", "pgvector": "postgres", "kafka": "kafka"},
+    **{"smtp": "smtp", "email": "smtp", "spark": "spark"},
+}
 """Type of an Airflow connection -> the role that serves it."""
 
-_OTHERS = ((r"http|api|rest|web", "http"), (r"spark", "spark"), (r"ssh|sftp", "sftp"), (r"slack", "slack"))
+_OTHERS = ((r"http|api|rest|web", "http"), (r"ssh|sftp", "sftp"), (r"slack", "slack"))
+
+_DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_USUAL_DATABASE = "warehouse"
 
 
 @dataclass(frozen=True)
@@ -34,92 +47,164 @@ class Existing:
 
     Args:
         dags: folder of the DAG files, from the root.
-        connections: name -> role of a service, or the type of a connection to something else as `conn:http`.
-        variables: name -> value that the project's own settings give; None when they give none.
+        dag_ids: DAGs whose ids the text shows.
+        connections: name -> what stands in the environment, as YAML in one line.
+        remarks: name of a connection -> what is still to be said about it.
+        variables: name -> value as YAML; a reference where it names a bucket, topic or database.
+        environ: names of the process environment that the code cannot do without.
+        roles: services that are needed.
+        services: role -> its block as YAML in one line.
     """
 
     root: Path
     dags: str
     dag_ids: tuple[str, ...]
-    connections: Mapping[str, str] = field(default_factory=dict)
+    connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    remarks: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
     pools: Mapping[str, int] = field(default_factory=dict)
-    buckets: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
+    environ: tuple[str, ...] = ()
+    services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def look(root: Path) -> Existing:
     """Read a project by its text alone: nothing of it is imported, and Airflow is not needed.
+
+    Modules are looked for in the DAG folder and, as `check` does, in the working folder: stand in `root`.
 
     Raises:
         NothingChecked: there is no DAG in it.
     """
     folder = dags_folder(root)
     request = Request((folder,), Settings(), None, load=False, cache=False)
-    facts = examine(request, Judge(Registry([]), Settings()))
-    if not facts.count:
+    project = examine(request, Judge(Registry([]), Settings()))
+    project.roots = tuple(dict.fromkeys((*project.roots, root.resolve())))
+    if not project.count:
         raise NothingChecked(f"no DAG was found in {folder}", hint="name the root of an Airflow project")
-    names: dict[str, set[str]] = {}
-    for use in facts.usages:
-        names.setdefault(use.kind, set()).add(use.name)
-    settings = astro_settings(root)
-    said = {one["conn_id"]: str(one.get("conn_type") or "") for one in settings.get("connections", ())}
-    variables = {one["variable_name"]: one.get("variable_value") for one in settings.get("variables", ())}
-    pools = {one["pool_name"]: int(one.get("pool_slot") or 1) for one in settings.get("pools", ())}
+    said = read_settings(root)
+    named = read(root, project, below(root, ".sql"))
+    uses = _uses(project)
+    kinds = {
+        name: said.connections.get(name, Said())
+        for name in _every(uses["connection"], named.connections, said.connections)
+    }
+    roles = {name: _served(name, one.conn_type or named.connections.get(name, "")) for name, one in kinds.items()}
+    bases = _databases(roles, kinds, named)
+    variables = _variables(said.variables, named, uses["variable"])
+    services = _services({*roles.values()}, variables, named, [*bases.values()])
     return Existing(
         root=root,
         dags=folder.relative_to(root).as_posix(),
-        dag_ids=tuple(sorted(facts.dag_ids)),
-        connections={name: _served(name, said.get(name, "")) for name in _every(names.get("connection"), said)},
-        variables={name: variables.get(name) for name in _every(names.get("variable"), variables)},
-        pools={name: pools.get(name, 1) for name in _every(names.get("pool"), pools)},
-        buckets=tuple(name for name in _every(names.get("bucket")) if re.fullmatch(r"[a-z0-9][a-z0-9.-]{2,62}", name)),
-        topics=tuple(_every(names.get("topic"))),
+        dag_ids=tuple(sorted(project.dag_ids)),
+        connections={name: _connection(role, bases.get(name)) for name, role in roles.items()},
+        remarks={name: _remark(kinds[name]) for name, role in roles.items() if ":" in role},
+        variables=variables,
+        pools={name: said.pools.get(name, 1) for name in _every(uses["pool"], said.pools)},
+        environ=tuple(sorted(uses["environ"])),
+        services=services,
     )
 
 
-def _every(*groups: Iterable[str] | None) -> list[str]:
-    return sorted({name for group in groups if group for name in group})
+def _uses(project: Project) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {kind: set() for kind in ("connection", "variable", "pool", "environ")}
+    for use in project.usages:
+        if not use.optional and use.kind in found:
+            found[use.kind].add(use.name)
+    found["environ"] = {name for name in found["environ"] if name not in os.environ and not name.startswith("AIRFLOW_")}
+    return found
+
+
+def _every(*groups: Iterable[str]) -> list[str]:
+    return sorted({name for group in groups for name in group})
 
 
 def dags_folder(root: Path) -> Path:
-    """Return the folder of the DAG files: `dags`, or the nearest folder that holds one."""
+    """Return the folder of the DAG files: `dags`, or the one that all files with a DAG are below."""
     for name in ("dags", "airflow/dags", "src/dags"):
         if (root / name).is_dir():
             return root / name
-    hidden = (".venv", ".git", ".tox", "node_modules")
-    for path in sorted(root.rglob("*.py"), key=lambda path: (len(path.parts), path)):
-        inner = path.relative_to(root).parts
-        if inner[0] in hidden or inner[0] == "tests":
-            continue
-        text = path.read_text(errors="replace")
-        if "airflow" in text and re.search(r"\bDAG\(|@dag\b", text):
-            return path.parent
-    return root
+    files = [path for path in below(root, ".py") if path.relative_to(root).parts[0] != "tests" and _has_dag(path)]
+    folders = {path.parent for path in files}
+    return Path(os.path.commonpath(folders)) if folders else root
 
 
-def astro_settings(root: Path) -> Mapping[str, Any]:
-    """Return what `airflow_settings.yaml` of the Astro CLI says; empty entries are left out."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    path = root / "airflow_settings.yaml"
-    if not path.is_file():
-        return {}
-    try:
-        said = (YAML(typ="safe").load(path) or {}).get("airflow") or {}
-    except (YAMLError, AttributeError):
-        return {}
-    keys = {"connections": "conn_id", "variables": "variable_name", "pools": "pool_name"}
-    return {
-        kind: [one for one in said.get(kind) or () if isinstance(one, dict) and one.get(key)]
-        for kind, key in keys.items()
-    }
+def _has_dag(path: Path) -> bool:
+    text = path.read_text(errors="replace")
+    return "airflow" in text and re.search(r"\bDAG\(|@dag\b", text) is not None
 
 
 def _served(name: str, conn_type: str) -> str:
+    """Return the role of a service, or the type of a connection to something else as `conn:http`."""
     if conn_type:
         return _TYPES.get(conn_type, f"conn:{conn_type}")
     low = name.lower()
     role = next((role for pattern, role in _SERVICES if re.search(pattern, low)), None)
     return role or "conn:" + next((kind for pattern, kind in _OTHERS if re.search(pattern, low)), "generic")
+
+
+def _connection(role: str, database: str | None) -> dict[str, str]:
+    if ":" in role:
+        return {"conn_type": role.partition(":")[2]}
+    return {"service": role, **({"database": database} if database else {})}
+
+
+def _remark(said: Said) -> str:
+    where = f"; the project's settings say {said.host}" if said.host else ""
+    return f"TODO: what it is connected to{where}"
+
+
+def _databases(roles: Mapping[str, str], kinds: Mapping[str, Said], named: Named) -> dict[str, str]:
+    """Return the database of each connection to Postgres: what the settings say, or the code, or the usual name."""
+    literal = sorted(name for name in named.databases if _DATABASE.fullmatch(name))
+    usual = literal[0] if len(literal) == 1 else _USUAL_DATABASE
+    found = {}
+    for name, role in roles.items():
+        if role == "postgres":
+            said = kinds[name].schema
+            found[name] = said if _DATABASE.fullmatch(said) else named.bases.get(name, [usual])[0]
+    return found
+
+
+def _variables(said: Mapping[str, Any], named: Named, used: Iterable[str]) -> dict[str, Any]:
+    """Return each variable's value; one that the code does without, and gives no value, is left out."""
+    found: dict[str, Any] = {}
+    for name in _every(used, said, named.defaults, named.references):
+        value = said.get(name, named.defaults.get(name))
+        kind = named.references.get(name)
+        if kind:
+            found[name] = _reference(kind, value if isinstance(value, str) else name)
+        elif value is not None or name not in named.defaults:
+            found[name] = "todo" if value is None else value
+    return found
+
+
+def _reference(kind: str, name: str) -> Any:
+    """Return a reference to what a variable names, under the nearest name that is possible; else the name itself."""
+    shape, near = {
+        "bucket": (_BUCKET, re.sub(r"[^a-z0-9.-]+", "-", name.lower()).strip("-")),
+        "topic": (_TOPIC, name),
+        "database": (_DATABASE, re.sub(r"\W+", "_", name.lower())),
+    }[kind]
+    role = {"bucket": "s3", "topic": "kafka", "database": "postgres"}[kind]
+    return {"service": role, kind: near} if shape.fullmatch(near) else name
+
+
+def _services(
+    roles: set[str], variables: Mapping[str, Any], named: Named, bases: Iterable[str]
+) -> dict[str, Mapping[str, Any]]:
+    """Return the services that are needed, with every name that settings, variables and code give."""
+    refs = [value for value in variables.values() if isinstance(value, dict) and "service" in value]
+    buckets = _every(filter(_BUCKET.fullmatch, named.buckets), (ref["bucket"] for ref in refs if "bucket" in ref))
+    topics = _every(filter(_TOPIC.fullmatch, named.topics), (ref["topic"] for ref in refs if "topic" in ref))
+    databases = _every(
+        filter(_DATABASE.fullmatch, named.databases), bases, (ref["database"] for ref in refs if "database" in ref)
+    )
+    spark = "spark" in roles or any(name.startswith("pyspark") for name in named.modules)
+    blocks: dict[str, Mapping[str, Any]] = {
+        "postgres": {"databases": databases or [_USUAL_DATABASE]} if "postgres" in roles or databases else {},
+        "s3": {"buckets": buckets or ["data"]} if "s3" in roles or buckets else {},
+        "kafka": {"topics": {topic: {} for topic in topics or ["events"]}} if "kafka" in roles or topics else {},
+        "spark": {"packages": named.spark_packages} if spark else {},
+    }
+    found = {role: block for role, block in blocks.items() if block}
+    return {**found, **({"smtp": {}} if "smtp" in roles else {})}

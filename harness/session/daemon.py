@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.engines.jars import cache_dir
+from harness.environment.installing import how_to_install
 from harness.environment.service import ServiceSpec
 from harness.errors import HarnessError, ServiceError
 from harness.models.service import ServiceEvent
@@ -110,7 +111,8 @@ class Daemon:
         except HarnessError as error:
             self._settle(error)
         except Exception as error:  # noqa: BLE001 - a client must learn of it, whatever it is
-            self._settle(ServiceError(f"the session could not be started: {type(error).__name__}: {error}"))
+            words = f"the session could not be started: {type(error).__name__}: {error}"
+            self._settle(ServiceError(words, hint=how_to_install(words)))
         else:
             self._settle(None)
 
@@ -205,9 +207,8 @@ class Daemon:
                 {"ok": False, "kind": type(error).__name__, "message": error.message, "hint": error.hint, **parts}
             )
         except Exception as error:  # noqa: BLE001 - one client's trouble must not end the others' session
-            channel.send(
-                {"ok": False, "kind": "ServiceError", "message": f"{type(error).__name__}: {error}", "hint": None}
-            )
+            words = f"{type(error).__name__}: {error}"
+            channel.send({"ok": False, "kind": "ServiceError", "message": words, "hint": how_to_install(words)})
 
     def _attach(self, channel: Channel, lease_id: int, request: Message) -> Message:
         with self._changed:

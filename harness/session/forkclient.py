@@ -213,7 +213,7 @@ class ForkServer:
         self.missing = missing
 
     @classmethod
-    def start(  # noqa: PLR0913 - a process has many sides
+    def start(  # noqa: PLR0913 - keywords, all but one with a default
         cls,
         *,
         folder: Path,

@@ -11,6 +11,7 @@ import time_machine
 from harness.cli.main import main
 from harness.environment import Environment
 from harness.errors import ConfigError
+from harness.gate.collect import unit
 from harness.gate.overview import standings
 from harness.gate.promote import Ask, gate
 from harness.gate.shard import Shard
@@ -173,6 +174,36 @@ def test_a_failing_dag_and_a_failing_test_are_refused_by_name(toy: Path) -> None
     assert report.verdict == "fail"
     assert any(one.requirement == "runs" and one.subject == "first" for one in report.refusals)
     assert any("test_shout failed" in reason for reason in report.reasons)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "\nimport airflow.providers.snowflake\n",
+            "tests/unit/test_words.py cannot be collected: tests/unit/test_words.py:2: ModuleNotFoundError: No module "
+            "named 'airflow.providers.snowflake'; pip install apache-airflow-providers-snowflake",
+        ),
+        (
+            "def test_shout():\n    assert (\n",
+            "tests/unit/test_words.py cannot be collected: tests/unit/test_words.py:2: SyntaxError: '(' was never "
+            "closed",
+        ),
+        (
+            "import pytest\n@pytest.fixture\ndef words(): raise OSError('gone')\ndef test_shout(words): pass\n",
+            'tests.unit.test_words::test_shout failed: failed on setup with "OSError: gone"',
+        ),
+        (
+            "def test_shout(): assert 'a' == 'A'\n",
+            "tests.unit.test_words::test_shout failed: AssertionError: assert 'a' == 'A'",
+        ),
+    ],
+    ids=["import", "syntax", "fixture", "assertion"],
+)
+def test_a_test_that_fails_is_named_with_the_reason(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path / "tests" / "unit" / "test_words.py", text)
+    found = unit(tmp_path, ["tests/unit"], 60)
+    assert (found.outcome, found.failed, found.reasons) == ("fail", 1, (said,))
 
 
 def test_a_connection_that_a_stage_lacks_is_named_with_its_use(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,10 @@
+"""Names that several DAGs share."""
+
+
+class Storage:
+    CONN = "minio_landing"
+    BUCKET = "landing-orders"
+
+
+DWH_CONN = "dwh"
+REGIONS = {"emea": "Europe/Amsterdam", "amer": "America/New_York"}

@@ -1,0 +1,1 @@
+CONNECTIONS = {"warehouse": "pg_main", "lake": "datalake"}
