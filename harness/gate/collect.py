@@ -159,7 +159,7 @@ def run_dag(  # noqa: PLR0913, PLR0917 - one argument for each thing that a run 
     project = session.environment.project.resolve()
     dag = DagEvidence(dag_id=dag_id, path=scope.files[dag_id], inputs=scope.inputs[dag_id])
     try:
-        with session.namespace() as namespace:
+        with session.namespace_for(dag_id) as namespace:
             report = session.run(dag_id, namespace=namespace, deadline=deadline, on_event=_teller(dag_id, on_step))
             held, found = _hold(report, namespace, contracts)
     except ServiceError:

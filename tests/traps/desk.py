@@ -124,7 +124,7 @@ def consult(session: Session, command: Sequence[str], environ: Mapping[str, str]
 
 def lend(session: Session, dag_id: str, lent: ExitStack) -> dict[str, Any]:
     """Open a namespace with the inputs of the DAG's dates, for as long as `lent` is open."""
-    namespace = lent.enter_context(session.namespace())
+    namespace = lent.enter_context(session.namespace_for(dag_id))
     spec = session.environment.spec.dags[dag_id]
     if spec.seed and spec.dates:
         module, _, name = spec.seed.partition(":")
