@@ -68,7 +68,7 @@ def _told_apart(text: str, end: int) -> bool:
 def hard_coded_store(file: SourceFile) -> Iterator[Hit]:
     """A bucket, host, topic or database is named in the code.
 
-    The same DAG then writes to the same place on every stage, and a test cannot give it one of its own.
+    The same DAG then writes to the same place on every stage, and production is told from test by the code alone.
 
     Bad:
         with DAG("orders", schedule=None):
