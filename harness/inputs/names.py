@@ -226,6 +226,12 @@ def _below(node: ast.AST, keyword: str, *, other: bool) -> Iterator[_Word]:
     match node:
         case ast.Constant(value=str(text)):
             yield _Word(text, node.lineno, keyword, other)
+        case ast.JoinedStr():
+            parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+            yield _Word("".join(map(str, parts)), node.lineno, keyword, other)
+            for part in node.values:
+                if isinstance(part, ast.FormattedValue):
+                    yield from _below(part.value, "", other=other)
         case ast.Expr(value=ast.Constant()):
             return  # a docstring
         case ast.Import():

@@ -156,3 +156,39 @@ def test_an_expectation_without_rows_is_stored_next_to_its_test(suite: pytest.Py
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*sales: 1 missing, 1 unexpected; found 1 row, expected 1*"])
     assert (toy_project / "expected" / "test_it" / "test_it" / "sales.json").exists()
+
+
+LITERAL = """
+from datetime import datetime
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.sdk import DAG, task
+
+with DAG("lands", schedule=None, start_date=datetime(2026, 1, 1)):
+
+    @task
+    def put(run_id=None):
+        S3Hook("aws_default").load_string("hello", key=f"raw/{run_id}.txt", bucket_name="landing")
+
+    put()
+"""
+
+
+def test_workers_whose_dag_names_a_bucket_do_not_see_each_other(suite: pytest.Pytester, toy_project: Path) -> None:
+    (toy_project / "dags" / "lands.py").write_text(LITERAL)
+    (toy_project / "environments" / "dev.yaml").write_text(
+        "stage: dev\nservices: {s3: {buckets: [landing]}}\nairflow: {connections: {aws_default: {service: s3}}}\n"
+    )
+    test = """
+    import pytest
+
+    @pytest.mark.parametrize("number", range(4))
+    def test_one_object_is_there(run_dag, s3, number):
+        report = run_dag("lands")
+        assert report.passed, report.reasons
+        assert [one.rows_before for one in report.runs[0].outputs] == [0]
+        assert len(s3.client.list_objects_v2(Bucket="landing")["Contents"]) == 1
+    """.replace("\n    ", "\n")
+
+    result = run(suite, toy_project, test, "-n", "2")
+
+    result.assert_outcomes(passed=4)
