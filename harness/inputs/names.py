@@ -227,30 +227,37 @@ def _below(node: ast.AST, keyword: str, *, other: bool) -> Iterator[_Word]:
         case ast.Constant(value=str(text)):
             yield _Word(text, node.lineno, keyword, other)
         case ast.JoinedStr():
-            parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
-            yield _Word("".join(map(str, parts)), node.lineno, keyword, other)
-            for part in node.values:
-                if isinstance(part, ast.FormattedValue):
-                    yield from _below(part.value, "", other=other)
+            yield from _of_text_with_holes(node, keyword, other=other)
         case ast.Expr(value=ast.Constant()):
             return  # a docstring
-        case ast.Import():
-            yield from (_Word(alias.name, node.lineno, "import", other=True) for alias in node.names)
-        case ast.ImportFrom():
-            yield _Word(node.module or "", node.lineno, "import", other=True)
+        case ast.Import() | ast.ImportFrom():
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            yield from (_Word(name, node.lineno, "import", other=True) for name in names)
         case ast.Call():
             yield from _of_call(node, keyword, other=other)
         case ast.Dict():
-            for key, value in zip(node.keys, node.values, strict=True):
-                name = key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else ""
-                if key is not None:
-                    yield from _below(key, "", other=True)
-                yield from _below(value, name, other=other or bool(_OTHER_KEYWORDS.search(name)))
+            yield from _of_dict(node, other=other)
         case _:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 yield _Word(node.name, node.lineno, "def", other=True)
             for child in ast.iter_child_nodes(node):
                 yield from _below(child, keyword, other=other)
+
+
+def _of_text_with_holes(node: ast.JoinedStr, keyword: str, *, other: bool) -> Iterator[_Word]:
+    parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+    yield _Word("".join(map(str, parts)), node.lineno, keyword, other)
+    for part in node.values:
+        if isinstance(part, ast.FormattedValue):
+            yield from _below(part.value, "", other=other)
+
+
+def _of_dict(node: ast.Dict, *, other: bool) -> Iterator[_Word]:
+    for key, value in zip(node.keys, node.values, strict=True):
+        name = key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else ""
+        if key is not None:
+            yield from _below(key, "", other=True)
+        yield from _below(value, name, other=other or bool(_OTHER_KEYWORDS.search(name)))
 
 
 def _of_call(node: ast.Call, keyword: str, *, other: bool) -> Iterator[_Word]:
