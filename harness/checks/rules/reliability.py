@@ -11,6 +11,7 @@ from harness.checks.registry import Hit, at, rule
 from harness.checks.rules.idempotency import sql_of
 from harness.checks.rules.words import is_http
 from harness.checks.source.code import CALLBACKS
+from harness.checks.source.edits import add_argument
 from harness.checks.source.file import Function, SourceFile
 from harness.checks.source.names import words
 from harness.checks.source.sql import statements
@@ -321,7 +322,8 @@ def request_without_timeout(file: SourceFile) -> Iterator[Hit]:
         ours = (is_http(call) and call.name.startswith("requests.")) or urllib
         if ours and call.in_task and not call.states("timeout") and not (urllib and len(call.node.args) > 2):
             library = call.name.partition(".")[0]
-            yield at(call, f"{library} waits for ever without a timeout", "timeout=30")
+            limit = add_argument(file, call.node, "timeout=30")
+            yield at(call, f"{library} waits for ever without a timeout", "timeout=30", repair=limit)
 
 
 @rule("DAG209", "unchecked-response", family=FAMILY, severity="warning")
