@@ -11,7 +11,8 @@ import difflib
 import shutil
 import tempfile
 import tokenize
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.checks.air import CODES, air_changes, air_findings, unused_imports
@@ -30,6 +31,9 @@ from harness.models.base import Frozen
 
 PASSES = 50
 """Repairs that overlap wait for the next pass, and one may make the next possible."""
+
+
+Kind = tuple[str, str, str]
 
 
 class Fixed(Frozen):
@@ -101,27 +105,24 @@ class _Repairer:
 
     def run(self, text: str) -> Repaired:
         """Repair until there is nothing left that can be."""
-        before, fixed = text, list[Fixed]()
+        before, fixed = text, list[Finding]()
+        possible = list(self._possible(text))
+        futile: set[Kind] = set()
         for _ in range(PASSES):
-            changed, made = self._once(text)
+            changed, made = _once(text, [item for item in possible if _kind(item[0]) not in futile])
             if not made:
                 break
-            text = changed
+            later = list(self._possible(changed))
+            was, still = (Counter(_kind(finding) for finding, _ in items) for items in (possible, later))
+            if vain := {kind for kind in map(_kind, made) if still[kind] >= was[kind]}:
+                futile |= vain
+                continue
+            text, possible = changed, later
             fixed += made
         if any(one.rule in CODES for one in fixed):
             text = self._without_idle_imports(before, text)
-        return Repaired(path=self.path, before=before, after=text, fixed=tuple(fixed))
-
-    def _once(self, text: str) -> tuple[str, list[Fixed]]:
-        """Make the repairs that do not touch each other, in the order of their lines."""
-        chosen: dict[Edit, None] = {}
-        made = []
-        for finding, edits in sorted(self._possible(text), key=lambda item: item[0].order):
-            more = [*chosen, *edits]
-            if not set(edits) <= chosen.keys() and not overlap(edits, chosen) and _parses(apply(text, set(more))):
-                chosen.update(dict.fromkeys(edits))
-                made.append(Fixed(rule=finding.rule, path=self.path, line=finding.line, what=_said(finding)))
-        return apply(text, chosen), made
+        said = (Fixed(rule=one.rule, path=self.path, line=one.line, what=_said(one)) for one in fixed)
+        return Repaired(path=self.path, before=before, after=text, fixed=tuple(said))
 
     def _possible(self, text: str) -> Iterator[tuple[Finding, Edits]]:
         """Yield what counts as a finding and can be repaired."""
@@ -152,6 +153,23 @@ class _Repairer:
             if name not in idle:
                 return self._without_idle_imports(before, changed) if _parses(changed := apply(text, edits)) else text
         return text
+
+
+def _once(text: str, possible: Sequence[tuple[Finding, Edits]]) -> tuple[str, list[Finding]]:
+    """Make the repairs that do not touch each other, in the order of their lines."""
+    chosen: dict[Edit, None] = {}
+    made = []
+    for finding, edits in sorted(possible, key=lambda item: item[0].order):
+        more = {*chosen, *edits}
+        if not set(edits) <= chosen.keys() and not overlap(edits, chosen) and _parses(apply(text, more)):
+            chosen.update(dict.fromkeys(edits))
+            made.append(finding)
+    return apply(text, chosen), made
+
+
+def _kind(finding: Finding) -> Kind:
+    """Return what a repair must make less of, to be one."""
+    return (finding.rule, finding.message, finding.hint)
 
 
 def _said(finding: Finding) -> str:

@@ -128,6 +128,14 @@ def test_a_name_that_only_the_repair_leaves_idle_goes_and_others_stay(dags: Path
     assert "from airflow.sdk import DAG" in done.after
 
 
+def test_a_repair_that_would_repair_nothing_is_not_made(dags: Path) -> None:
+    code = "import airflow\n\n\ndef make() -> airflow.DAG:\n    return airflow.DAG('a', schedule_interval=None)\n"
+    (dags / "old.py").write_text(code)
+    (done,) = mend(dags)
+    assert done.after == code.replace("schedule_interval", "schedule")
+    assert [one.rule for one in done.fixed] == ["DAG604"]
+
+
 def test_encoding_line_ends_and_permissions_of_a_file_stay(dags: Path) -> None:
     file = dags / "old.py"
     text = "# -*- coding: latin-1 -*-\nfrom airflow.sdk import DAG\nDAG('é', schedule_interval=None)\n"
