@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.checks.model import Finding, Severity
+from harness.checks.source.edits import Edit, Edits, Places
 from harness.errors import ConfigError
 
 FAMILY = "compatibility"
@@ -39,8 +40,36 @@ def air_findings(paths: Sequence[str]) -> list[Finding]:
     found: list[Finding] = []
     for start in range(0, len(paths), BATCH):
         batch = list(paths[start : start + BATCH])
-        found += [_finding(item, batch) for item in _run(binary, batch)]
+        found += [_finding(item, batch) for item in _run(binary, CODES, batch) if item.get("code") in CODES]
     return found
+
+
+def air_changes(text: str, path: str) -> Iterator[tuple[Finding, Edits]]:
+    """Yield ruff's findings in a text, each with the edits that repair it; empty where there are none.
+
+    Moved imports are unsafe for ruff, since the module may be missing where the code runs: the check after a repair
+    loads the file, and says so.
+    """
+    for item in _run(find_ruff(), CODES, stdin=text, name=path):
+        if item.get("code") in CODES:
+            yield _finding(item, [path]), _edits(item, text)
+
+
+def unused_imports(text: str, path: str) -> Iterator[tuple[str, Edits]]:
+    """Yield the imports that a text does not use, by ruff's words, each with the edits that leave it out."""
+    for item in _run(find_ruff(), ["F401"], stdin=text, name=path):
+        if edits := _edits(item, text):
+            yield str(item["message"]), edits
+
+
+def _edits(item: dict[str, Any], text: str) -> Edits:
+    fix = item.get("fix") or {"edits": []}
+    places = Places(text)
+
+    def offset(place: dict[str, int]) -> int:
+        return places.of_characters(place["row"], place["column"] - 1)
+
+    return tuple(Edit(offset(e["location"]), offset(e["end_location"]), e["content"]) for e in fix["edits"])
 
 
 def find_ruff() -> str:
@@ -52,15 +81,19 @@ def find_ruff() -> str:
     return found
 
 
-def _run(binary: str, paths: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _run(
+    binary: str, codes: Iterable[str], paths: Sequence[str] = (), *, stdin: str | None = None, name: str = ""
+) -> Iterator[dict[str, Any]]:
+    """Ask ruff about files, or about a text that would stand in the file `name`."""
     command = [binary, "check", "--isolated", "--no-cache", "--quiet", "--exit-zero", "--preview"]
-    command += ["--select", ",".join(CODES), "--output-format", "json", "--", *paths]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    command += ["--select", ",".join(codes), "--output-format", "json"]
+    command += ["--", *paths] if stdin is None else ["--stdin-filename", name, "-"]
+    done = subprocess.run(command, input=stdin, capture_output=True, encoding="utf-8", timeout=120, check=False)
     if done.returncode != 0:
         raise ConfigError(
             f"ruff cannot check the files: {done.stderr.strip()[-300:]}", hint="or leave it out: --ignore AIR"
         )
-    yield from (item for item in json.loads(done.stdout or "[]") if item.get("code") in CODES)
+    yield from json.loads(done.stdout or "[]")
 
 
 def _finding(item: dict[str, Any], paths: Sequence[str]) -> Finding:

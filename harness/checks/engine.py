@@ -90,7 +90,7 @@ class Judge:
                     for dag in dags:
                         for task in dag.tasks:
                             found += self._ask(rule, path, dag.dag_id or None, dag=dag, task=task, file=file)
-        found += [(finding, None) for finding in others if self._counts(finding) and not _repeats(finding, found)]
+        found += [(finding, None) for finding in others if self._counts(finding) and not repeats(finding, found)]
         return facts_of(path, file, dags, loaded=loaded).model_copy(update={"findings": tuple(found)})
 
     def of_project(self, project: Project) -> list[Found]:
@@ -105,8 +105,11 @@ class Judge:
         return found
 
     def _ask(self, rule: Rule, path: str, dag_id: str | None, **about: Any) -> list[Found]:
-        hits = rule.hits({**self._common, **about})
-        return [(finding_of(rule, hit, path, dag_id), hit.subject) for hit in hits]
+        return [(finding_of(rule, hit, path, dag_id), hit.subject) for hit in self.hits(rule, **about)]
+
+    def hits(self, rule: Rule, **about: Any) -> Iterator[Hit]:
+        """Ask one rule."""
+        return rule.hits({**self._common, **about})
 
     def _counts(self, finding: Finding) -> bool:
         return self.settings.selects(finding.rule)
@@ -120,7 +123,7 @@ class Judge:
         result = Judgement()
         used: set[tuple[str, int, str]] = set()
         for finding in dict.fromkeys(found):
-            comment = _hides(comments.get(finding.path, ()), finding)
+            comment = hides(comments.get(finding.path, ()), finding)
             if comment:
                 used.add((finding.path, comment.line, finding.rule))
             elif self.settings.reason(finding.rule, finding.path) is None:
@@ -146,15 +149,16 @@ class Judge:
                         yield finding_of(rule, hit, path, None)
 
 
-def _repeats(finding: Finding, found: list[Found]) -> bool:
-    """Whether one of our own rules says the same about the same name."""
+def repeats(finding: Finding, found: Iterable[Found]) -> bool:
+    """Say whether one of our own rules says the same as another tool about the same name."""
     return any(
         subject is not None and abs(own.line - finding.line) <= 20 and f"`{subject}`" in finding.message
         for own, subject in found
     )
 
 
-def _hides(comments: Iterable[Suppression], finding: Finding) -> Suppression | None:
+def hides(comments: Iterable[Suppression], finding: Finding) -> Suppression | None:
+    """Return the comment that hides a finding, and says why."""
     if finding.rule.startswith(META):
         return None
     return next((c for c in comments if c.target == finding.line and finding.rule in c.rules and c.reason), None)

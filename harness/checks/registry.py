@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.checks.model import Severity
+from harness.checks.source.edits import Edits
 from harness.errors import ConfigError
 
 Scope = Literal["file", "dag", "task", "project", "outcome", "idle"]
@@ -59,6 +60,7 @@ class Hit:
         severity: instead of the rule's own, when this case is more or less certain than most.
         subject: the name it is about (`schedule_interval`): another tool's finding about the same name is dropped.
         path: instead of the file that the rule was asked about.
+        repair: edits of the file after which it is right; empty when a person has to think.
     """
 
     line: int
@@ -69,6 +71,7 @@ class Hit:
     severity: Severity | None = None
     subject: str | None = None
     path: str | None = None
+    repair: Edits = ()
 
 
 def at(node: ast.AST | Any, message: str, hint: str = "", **more: Any) -> Hit:

@@ -62,13 +62,16 @@ def check(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     start: Annotated[
         bool, typer.Option("--start-baseline", help="Write the list of --baseline: all that is found now is known.")
     ] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what is mechanical, then check.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change, and change nothing.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How findings are written.")] = Format.text,
     environments: EnvironmentsDir = Path("environments"),
     as_json: Json = False,
 ) -> None:
     """Judge DAG files: what is wrong with them, where, and what to do about it.
 
-    Exit code 0: nothing serious was found. 1: something was. 4: there was no DAG to check.
+    Exit code 0: nothing serious was found, or all of it was repaired. 1: something was. 4: there was no DAG to check.
+    With --diff, 1 says that there is something to repair.
     """
     if explain is not None:
         _explain(explain)
@@ -83,6 +86,8 @@ def check(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     environment = _environment(env, environments)
     settings = _settings(wanted, select, ignore, fail_on)
     request = Request(wanted, settings, environment, load=load, cache=not no_cache, baseline=baseline, start=start)
+    if fix or diff:
+        _repair(request, write=not diff)
     if usage:
         _print_usage(request, as_json=as_json or format_ is Format.json)
         return
@@ -90,6 +95,21 @@ def check(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
         report = run_check(request, progress)
     _print(report, Format.json if as_json else format_)
     raise typer.Exit(0 if report.passed else 1)
+
+
+def _repair(request: Any, *, write: bool) -> None:
+    """Repair what is mechanical, and say what was; or show it, and end with exit code 1 when there is something."""
+    from harness.checks.fix import repair
+
+    done = repair(request, write=write)
+    for file in done:
+        if write:
+            for one in file.fixed:
+                typer.echo(f"{one.path}:{one.line} {one.rule} repaired: {one.what}", err=True)
+        else:
+            typer.echo(file.diff, nl=False)
+    if not write:
+        raise typer.Exit(1 if done else 0)
 
 
 def _explain(rule_id: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from harness.checks.registry import Hit, at, rule
 from harness.checks.rules.templates import arguments
 from harness.checks.source.declared import DagCall
+from harness.checks.source.edits import change_argument
 from harness.checks.source.file import Function, SourceFile
 from harness.checks.source.templates import is_template, read_template
 
@@ -198,7 +199,9 @@ def removed_dag_argument(file: SourceFile) -> Iterator[Hit]:
         for name, instead in DAG_ARGUMENTS.items():
             if name in dag.keywords:
                 hint = f"{instead}=" if instead else "leave it out"
-                yield at(dag, f"DAG takes no {name} since Airflow 3", hint, subject=name, dag_id=dag.name)
+                message = f"DAG takes no {name} since Airflow 3"
+                mend = change_argument(file, dag.keywords[name], name, instead)
+                yield at(dag, message, hint, subject=name, dag_id=dag.name, repair=mend)
 
 
 @rule("DAG605", "removed-task-argument", family=FAMILY, severity="error")
@@ -224,7 +227,9 @@ def removed_task_argument(file: SourceFile) -> Iterator[Hit]:
         for name, instead in TASK_ARGUMENTS.items():
             if name in task.keywords and name != "sla" and task.qualified.startswith("airflow."):
                 hint = f"{instead}=" if instead else "leave it out"
-                yield at(task, f"{task.operator} takes no {name} since Airflow 3", hint, subject=name)
+                message = f"{task.operator} takes no {name} since Airflow 3"
+                mend = change_argument(file, task.keywords[name], name, instead)
+                yield at(task, message, hint, subject=name, repair=mend)
 
 
 @rule("DAG606", "metadata-database", family=FAMILY, severity="error")

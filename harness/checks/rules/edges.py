@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from harness.checks.graph import Dag, Task
 from harness.checks.registry import Hit, at, rule
 from harness.checks.rules.idempotency import sql_of
-from harness.checks.scenario import FAILED, SUCCESS, outcome, run_state
+from harness.checks.scenario import FAILED, SKIPPED, SUCCESS, outcome, run_state
 from harness.checks.source.file import Call, Function, SourceFile
 from harness.checks.source.sql import tables
 from harness.checks.source.templates import calls_in
@@ -111,7 +111,8 @@ def masked_failure(dag: Dag) -> Iterator[Hit]:
             check = BashOperator(task_id="check", bash_command="check")
             alarm = BashOperator(task_id="alarm", bash_command="mail", trigger_rule=TriggerRule.ONE_FAILED)  # <-
             chain([load, check], alarm)
-    Limits: without loading, DAGs with loops or helper functions are left out; skips that depend on data are not tried.
+    Limits: without loading, DAGs with loops or helper functions are left out; skips that depend on data are not tried;
+        of a branch one arm is taken.
     Source: Airflow documentation, Dag Runs, "Dag run status"; leaves decide. Use a teardown for cleaning up; by
         default its own failure does not fail the run, `on_failure_fail_dagrun=True` makes it.
     """
@@ -121,7 +122,7 @@ def masked_failure(dag: Dag) -> Iterator[Hit]:
     for task in dag.tasks:
         if task.kind == "empty" or task.teardown or task.setup:
             continue
-        states = outcome(dag, {task.task_id: FAILED})
+        states = outcome(dag, {**_other_arms(dag, task), task.task_id: FAILED})
         if states[task.task_id] == FAILED and run_state(dag, states) == SUCCESS:
             for leaf in dag.leaves:
                 if leaf.task_id in dag.below(task.task_id) and states[leaf.task_id] == SUCCESS:
@@ -132,6 +133,20 @@ def masked_failure(dag: Dag) -> Iterator[Hit]:
         rules = " ".join(dict.fromkeys(t.trigger_rule for t in [leaf, *_between(dag, leaf, tasks)] if _lenient(t)))
         message = f"a failure of {names} is hidden: the run is green because {leaf_id!r} runs anyway ({rules})"
         yield hit(leaf, dag, message, _UNMASK)
+
+
+def _other_arms(dag: Dag, task: Task) -> dict[str, str]:
+    """Return what the branches before a task skip when it runs: what comes right after them and does not lead to it."""
+    branches = [dag.by_id[name] for name in dag.above(task.task_id) if dag.by_id[name].kind == "branch"]
+    leading = dag.above(task.task_id) | {task.task_id}
+    others = (name for branch in branches if _chooses(branch) for name in branch.downstream if name not in leading)
+    # what comes right after a branch and also after the task is a join, not an arm
+    return {name: SKIPPED for name in others if name not in dag.below(task.task_id)}
+
+
+def _chooses(branch: Task) -> bool:
+    """Whether a branch follows some of its arms, instead of all or none."""
+    return "hort" not in branch.operator and branch.operator != "LatestOnlyOperator"
 
 
 _UNMASK = (

@@ -14,6 +14,7 @@ from harness.checks.registry import Hit, at, rule
 from harness.checks.rules.words import is_moving
 from harness.checks.scenario import RULES
 from harness.checks.source.declared import DagCall, TaskCall
+from harness.checks.source.edits import replace_text
 from harness.checks.source.file import SourceFile
 from harness.checks.source.flow import evaluated, origin
 from harness.checks.source.names import FunctionNode
@@ -394,7 +395,8 @@ def unknown_trigger_rule(file: SourceFile) -> Iterator[Hit]:
         if value is not None and value not in RULES:
             renamed = {"dummy": "always", "none_failed_or_skipped": "none_failed_min_one_success"}
             near = renamed.get(value) or next(iter(get_close_matches(value, RULES, 1)), "all_success")
-            yield at(call, f"there is no trigger rule {value!r}", f"did you mean {near!r}?")
+            mend = replace_text(file, given["trigger_rule"], value, near) if value in renamed else ()
+            yield at(call, f"there is no trigger rule {value!r}", f"did you mean {near!r}?", repair=mend)
 
 
 @rule("DAG024", "called-callable", family=FAMILY, severity="error")

@@ -55,10 +55,12 @@ def lost(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finding]:
     return {finding.message.split("'")[1]: finding for finding in judged.findings}
 
 
+@pytest.mark.slow
 def test_template_files_that_are_nowhere_are_found_as_airflow_looks_for_them(lost: dict[str, Finding]) -> None:
     assert set(lost) == {"typing_error", "in_a_list", "includes", "mapped", "absolute", "up", "script", "nested"}
 
 
+@pytest.mark.slow
 def test_the_hint_at_a_template_file_says_what_to_write(lost: dict[str, Finding]) -> None:
     assert lost["typing_error"].hint == "did you mean 'sql/daily.sql'?"
     assert lost["includes"].hint == "did you mean 'sql/header.sql'?"
@@ -66,6 +68,7 @@ def test_the_hint_at_a_template_file_says_what_to_write(lost: dict[str, Finding]
     assert "a space after the name" in lost["script"].hint
 
 
+@pytest.mark.slow
 def test_a_template_file_that_appears_is_seen_by_the_next_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

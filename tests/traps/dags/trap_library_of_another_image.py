@@ -1,0 +1,38 @@
+"""Sales of a day into the report, by a library for dates: report."""
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import DAG, CronDataIntervalTimetable, task
+
+DEFAULTS = {
+    "owner": "sales",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "execution_timeout": timedelta(minutes=5),
+}
+
+
+@task
+def report(ds: str) -> None:
+    """Replace the day's line, written as the readers' program wants it."""
+    from ciso8601 import parse_datetime
+
+    day = parse_datetime(ds).date()
+    with PostgresHook("warehouse").get_conn() as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM sales_report WHERE day = %s", [day])
+        cursor.execute("INSERT INTO sales_report SELECT day, sum(cents) FROM sales WHERE day = %s GROUP BY day", [day])
+
+
+with DAG(
+    "trap_library_of_another_image",
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["traps"],
+    doc_md=__doc__,
+):
+    report()
