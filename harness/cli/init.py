@@ -36,6 +36,8 @@ def init(
         typer.echo(f"wrote {name}")
     for name in [*kept, *others]:
         typer.echo(f"kept  {name}: it was there, and stays as it is")
+    if found.absent:
+        typer.echo(f"not installed, and imported by the code: {', '.join(found.absent)}")
     for line in loaded.left_out:
         typer.echo(f"left out {line}")
     where = "" if found.dags == "dags" else f" --dags {found.dags}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,8 @@ class Existing:
         remarks: name of a connection -> what is still to be said about it.
         variables: name -> value as YAML; a reference where it names a bucket, topic or database.
         environ: names of the process environment -> a reference, or `todo`.
-        services: role -> its block as YAML in one line.
+        services: role -> its block.
+        absent: packages that the code imports and that are not installed.
     """
 
     root: Path
@@ -65,6 +68,7 @@ class Existing:
     pools: Mapping[str, int] = field(default_factory=dict)
     environ: Mapping[str, Any] = field(default_factory=dict)
     services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
 
 def look(root: Path) -> Existing:
@@ -103,6 +107,7 @@ def look(root: Path) -> Existing:
         pools={name: said.pools.get(name, 1) for name in _every(uses["pool"], said.pools)},
         environ=environ,
         services=services,
+        absent=_absent(root, project, named.modules),
     )
 
 
@@ -131,6 +136,16 @@ def _environ(project: Project, named: Named, said: Mapping[str, str]) -> dict[st
         elif required and name not in os.environ:
             found[name] = "todo"
     return found
+
+
+def _absent(root: Path, project: Project, modules: Iterable[str]) -> tuple[str, ...]:
+    """Return the packages that cannot be imported: neither installed nor the project's own."""
+    found = set()
+    for name in {module.lstrip(".").partition(".")[0] for module in modules} - set(sys.stdlib_module_names):
+        own = any((folder / name).is_dir() or (folder / f"{name}.py").is_file() for folder in (*project.roots, root))
+        if name.isidentifier() and not own and find_spec(name) is None:
+            found.add(name)
+    return tuple(sorted(found))
 
 
 def _every(*groups: Iterable[str]) -> list[str]:

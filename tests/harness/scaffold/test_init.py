@@ -220,6 +220,11 @@ def test_the_default_of_a_name_in_the_process_environment_is_a_bucket_where_it_n
     assert found.environ == {}
 
 
+def test_a_package_that_the_code_imports_and_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    found = looked(tmp_path, "import not_to_be_had.at_all\nimport json, names", "", **{"dags/names.py": ""})
+    assert found.absent == ("not_to_be_had",)
+
+
 def test_dags_in_several_folders_have_the_folder_above_them_as_theirs(tmp_path: Path) -> None:
     text = "from airflow.sdk import DAG\nDAG('{}', schedule=None)\n"
     files = {f"examples/{name}/dag.py": text.format(name) for name in ("one", "two")}
