@@ -22,6 +22,7 @@ from harness.checks.registry import Registry, registry_of
 from harness.checks.selection import resolved
 from harness.checks.source.file import SourceFile
 from harness.checks.walk import Found, find_files
+from harness.environment.spec import NameRef
 from harness.errors import NothingChecked
 from harness.models.words import count
 
@@ -206,12 +207,19 @@ def environ_of(environment: Any) -> dict[str, str]:
     if environment is None:
         return {}
     airflow = environment.spec.airflow
-    variables = {name: v if isinstance(v, str) else json.dumps(v, default=str) for name, v in airflow.variables.items()}
+    variables = {name: _text(value) for name, value in airflow.variables.items()}
     return {
         **{f"AIRFLOW_VAR_{name.upper()}": value for name, value in variables.items()},
         **{f"AIRFLOW_CONN_{name.upper()}": '{"conn_type": "generic"}' for name in airflow.connections},
-        **airflow.environ,
+        **{name: _text(value) for name, value in airflow.environ.items()},
     }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    # a reference has the value's shape only: no service runs
+    return value.example if isinstance(value, NameRef) else json.dumps(value, default=str)
 
 
 def module_name(path: str, roots: Sequence[Path]) -> str:

@@ -19,7 +19,7 @@ def init(
     """
     from contextlib import chdir
 
-    from harness.errors import ConfigError
+    from harness.errors import ConfigError, NothingChecked
     from harness.scaffold.loading import load
     from harness.scaffold.project import look
     from harness.scaffold.write import ENVIRONMENTS, TESTS, write
@@ -36,9 +36,14 @@ def init(
         typer.echo(f"wrote {name}")
     for name in [*kept, *others]:
         typer.echo(f"kept  {name}: it was there, and stays as it is")
+    if found.absent:
+        typer.echo(f"not installed, and imported by the code: {', '.join(found.absent)}")
     for line in loaded.left_out:
         typer.echo(f"left out {line}")
     where = "" if found.dags == "dags" else f" --dags {found.dags}"
+    if not loaded.dag_ids:
+        hint = f"harness check {found.dags}   # says what to change, also in code that was written for Airflow 2"
+        raise NothingChecked("none of the DAG files can be loaded", hint=hint)
     typer.echo(f"{len(loaded.dag_ids)} DAGs in {found.dags}: {', '.join(loaded.dag_ids)}")
     typer.echo("next:")
     typer.echo("  harness env show dev          # what was found, to be corrected in environments/base.yaml")

@@ -35,6 +35,9 @@ def _airflow(spec: EnvironmentSpec) -> Iterator[Problem]:
     for name, value in spec.airflow.variables.items():
         if isinstance(value, NameRef):
             yield from _reference(value, ("airflow", "variables", name), spec.services)
+    for name, value in spec.airflow.environ.items():
+        if isinstance(value, NameRef):
+            yield from _reference(value, ("airflow", "environ", name), spec.services)
 
 
 def _reference(

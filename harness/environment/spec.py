@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     SerializeAsAny,
     StringConstraints,
+    TypeAdapter,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -106,23 +107,36 @@ class ConnectionSpec(Frozen):
         return self
 
 
+Part = Literal["url", "address", "host", "port", "user", "password"]
+
+
 class NameRef(Frozen):
-    """A variable whose value is the physical name of a bucket, topic or database, so that a namespace can rename it."""
+    """A value that a service gives: the physical name of a bucket, topic or database, or a part of its coordinates.
+
+    It stands for a variable of Airflow's or of the process environment. A namespace can rename what it names.
+    """
 
     service: str
     bucket: str | None = None
     topic: str | None = None
     database: str | None = None
+    part: Part | None = Field(default=None, description="address is host:port; the url of a database holds its name")
 
     @model_validator(mode="after")
     def _one_name(self) -> NameRef:
-        named = [kind for kind in ("bucket", "topic", "database") if getattr(self, kind) is not None]
-        if len(named) != 1:
+        named = [kind for kind in ("bucket", "topic", "database", "part") if getattr(self, kind) is not None]
+        if len(named) != 1 and not (self.part == "url" and named == ["database", "part"]):
             found = " and ".join(named) if named else "none"
             raise ValueError(
-                f"a variable that names a service names one bucket, topic or database of it; found {found}"
+                f"a variable that names a service names one bucket, topic, database or part of it; found {found}"
             )
         return self
+
+    @property
+    def example(self) -> str:
+        """A value of the same shape, for code that is loaded where no service runs."""
+        shapes = {"url": "http://127.0.0.1:1", "address": "127.0.0.1:1", "host": "127.0.0.1", "port": "1"}
+        return self.bucket or self.topic or shapes.get(self.part or "") or self.database or str(self.part)
 
 
 def _reference_or_json(value: Any, info: ValidationInfo) -> Any:
@@ -132,6 +146,13 @@ def _reference_or_json(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
+def _reference_or_text(value: Any, info: ValidationInfo) -> Any:
+    """Take a mapping for a reference and all else for text, so that an error speaks of the one that was meant."""
+    if isinstance(value, Mapping):
+        return NameRef.model_validate(value, strict=bool((info.context or {}).get("strict")))
+    return value if isinstance(value, NameRef) else TypeAdapter(str).validate_python(value)
+
+
 class AirflowSpec(Frozen):
     """What a DAG finds in Airflow."""
 
@@ -139,7 +160,9 @@ class AirflowSpec(Frozen):
     connections: dict[Name, ConnectionSpec] = Field(default_factory=dict)
     variables: dict[Name, Annotated[NameRef | Any, BeforeValidator(_reference_or_json)]] = Field(default_factory=dict)
     pools: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = Field(default_factory=dict)
-    environ: dict[EnvironName, str] = Field(default_factory=dict, description="process environment of every task")
+    environ: dict[EnvironName, Annotated[NameRef | str, BeforeValidator(_reference_or_text)]] = Field(
+        default_factory=dict, description="process environment of every task"
+    )
 
 
 class DataSpec(Frozen):

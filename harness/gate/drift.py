@@ -64,9 +64,11 @@ def _connection_type(connection: ConnectionSpec, environment: Environment) -> st
 
 
 def _variable_type(value: object) -> str:
-    if isinstance(value, NameRef):
+    if isinstance(value, NameRef) and value.part is None:
         return "name of a " + next(kind for kind in _DECLARED if getattr(value, kind, None) is not None)
     # numbers and texts reach a DAG alike, as text; lists and objects as JSON
+    if isinstance(value, NameRef):
+        return "text"
     return "object" if isinstance(value, Mapping) else "list" if isinstance(value, list) else "text"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from harness.checks.project import Project
 from harness.checks.registry import Registry
 from harness.checks.run import Request, examine
 from harness.errors import NothingChecked
+from harness.scaffold.coordinates import GIVEN, part_of
 from harness.scaffold.reading import Named, read
 from harness.scaffold.settings import Said, below, read_settings
 
@@ -51,9 +54,9 @@ class Existing:
         connections: name -> what stands in the environment, as YAML in one line.
         remarks: name of a connection -> what is still to be said about it.
         variables: name -> value as YAML; a reference where it names a bucket, topic or database.
-        environ: names of the process environment that the code cannot do without.
-        roles: services that are needed.
-        services: role -> its block as YAML in one line.
+        environ: names of the process environment -> a reference, or `todo`.
+        services: role -> its block.
+        absent: packages that the code imports and that are not installed.
     """
 
     root: Path
@@ -63,8 +66,9 @@ class Existing:
     remarks: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
     pools: Mapping[str, int] = field(default_factory=dict)
-    environ: tuple[str, ...] = ()
+    environ: Mapping[str, Any] = field(default_factory=dict)
     services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
 
 def look(root: Path) -> Existing:
@@ -91,7 +95,8 @@ def look(root: Path) -> Existing:
     roles = {name: _served(name, one.conn_type or named.connections.get(name, "")) for name, one in kinds.items()}
     bases = _databases(roles, kinds, named)
     variables = _variables(said.variables, named, uses["variable"])
-    services = _services({*roles.values()}, variables, named, [*bases.values()])
+    environ = _environ(project, named, said.environ)
+    services = _services({*roles.values()}, [*variables.values(), *environ.values()], named, [*bases.values()])
     return Existing(
         root=root,
         dags=folder.relative_to(root).as_posix(),
@@ -100,18 +105,47 @@ def look(root: Path) -> Existing:
         remarks={name: _remark(kinds[name]) for name, role in roles.items() if ":" in role},
         variables=variables,
         pools={name: said.pools.get(name, 1) for name in _every(uses["pool"], said.pools)},
-        environ=tuple(sorted(uses["environ"])),
+        environ=environ,
         services=services,
+        absent=_absent(root, project, named.modules),
     )
 
 
 def _uses(project: Project) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {kind: set() for kind in ("connection", "variable", "pool", "environ")}
+    found: dict[str, set[str]] = {kind: set() for kind in ("connection", "variable", "pool")}
     for use in project.usages:
         if not use.optional and use.kind in found:
             found[use.kind].add(use.name)
-    found["environ"] = {name for name in found["environ"] if name not in os.environ and not name.startswith("AIRFLOW_")}
     return found
+
+
+def _environ(project: Project, named: Named, said: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the process environment must hold: parts of services, and what the code insists on."""
+    found: dict[str, Any] = {}
+    uses = [use for use in project.usages if use.kind == "environ" and not use.name.startswith("AIRFLOW_")]
+    for name in _every([use.name for use in uses], named.environ):
+        role, part = part_of(name) or ("", "")
+        kind = named.environ.get(name) or (part if part in ("bucket", "topic", "database") else "")
+        required = any(use.name == name and not use.optional for use in uses)
+        if name in GIVEN:
+            continue
+        if kind and (required or name in said):
+            found[name] = _reference(kind, said.get(name, name))
+        elif part and not kind:
+            found[name] = {"service": role, "part": "address" if name in named.addresses else part}
+        elif required and name not in os.environ:
+            found[name] = "todo"
+    return found
+
+
+def _absent(root: Path, project: Project, modules: Iterable[str]) -> tuple[str, ...]:
+    """Return the packages that cannot be imported: neither installed nor the project's own."""
+    found = set()
+    for name in {module.lstrip(".").partition(".")[0] for module in modules} - set(sys.stdlib_module_names):
+        own = any((folder / name).is_dir() or (folder / f"{name}.py").is_file() for folder in (*project.roots, root))
+        if name.isidentifier() and not own and find_spec(name) is None:
+            found.add(name)
+    return tuple(sorted(found))
 
 
 def _every(*groups: Iterable[str]) -> list[str]:
@@ -190,10 +224,11 @@ def _reference(kind: str, name: str) -> Any:
 
 
 def _services(
-    roles: set[str], variables: Mapping[str, Any], named: Named, bases: Iterable[str]
+    roles: set[str], values: Iterable[Any], named: Named, bases: Iterable[str]
 ) -> dict[str, Mapping[str, Any]]:
     """Return the services that are needed, with every name that settings, variables and code give."""
-    refs = [value for value in variables.values() if isinstance(value, dict) and "service" in value]
+    refs = [value for value in values if isinstance(value, dict) and "service" in value]
+    roles = roles | {ref["service"] for ref in refs}
     buckets = _every(filter(_BUCKET.fullmatch, named.buckets), (ref["bucket"] for ref in refs if "bucket" in ref))
     topics = _every(filter(_TOPIC.fullmatch, named.topics), (ref["topic"] for ref in refs if "topic" in ref))
     databases = _every(

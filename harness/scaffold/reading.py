@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,6 +85,8 @@ class Named:
         defaults: variable -> the value that the code gives it when it is not set.
         references: variable -> `bucket`, `topic` or `database`, when that is what it names.
         bases: connection -> databases that the code opens with it.
+        environ: variable of the process environment -> `bucket`, `topic` or `database`, when it names one.
+        addresses: such variables that stand behind `://` in the code: they hold no scheme of their own.
         modules: qualified names of what is imported.
         text: all texts of the code, for words that tell which packages Spark needs.
     """
@@ -95,6 +98,8 @@ class Named:
     topics: set[str] = field(default_factory=set)
     databases: set[str] = field(default_factory=set)
     bases: dict[str, list[str]] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
+    addresses: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
     text: list[str] = field(default_factory=list)
 
@@ -159,6 +164,11 @@ class _Reader:
             self._call(call)
         for text in self._texts(file):
             self._text(text)
+        for node in file.of_type(ast.JoinedStr):
+            for before, part in pairwise(node.values):
+                front = before.value if isinstance(before, ast.Constant) else ""
+                if str(front).endswith("://") and isinstance(part, ast.FormattedValue):
+                    self.named.addresses.add(_environ(file, file.values.source(part.value))[0])
 
     def _texts(self, file: SourceFile) -> Iterator[str]:
         inner = {part for node in file.of_type(ast.JoinedStr) for part in ast.walk(node) if part is not node}
@@ -306,6 +316,10 @@ class _Reader:
         if variable is not None:
             self.named.references[variable] = kind
             return None
+        name, default = _environ(file, node)
+        if name and kind:
+            self.named.environ[name] = kind
+            return default
         if isinstance(value, str):
             return value
         defined = self._defined(file, node)
@@ -345,6 +359,16 @@ class _Reader:
             scope = other.names.inner[owner]
         value = next((one.value for one in scope.bindings.get(last, []) if one.kind == "value"), None)
         return (other, value) if value is not None and value is not node else None
+
+
+def _environ(file: SourceFile, node: ast.expr) -> tuple[str, str | None]:
+    """Return the variable of the process environment that an expression reads, and the text that it has else."""
+    if isinstance(node, ast.Subscript) and file.resolve(node.value) == "os.environ":
+        return file.values.text(node.slice) or "", None
+    if isinstance(node, ast.Call) and file.resolve(node.func) in ("os.environ.get", "os.getenv"):
+        call = file.call_of[node]
+        return call.text("key", 0) or "", call.text("default", 1)
+    return "", None
 
 
 def _source_of(name: str) -> ast.Module | None:

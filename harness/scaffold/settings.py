@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 _LONGEST_SCRIPT = 200_000
+_SETTING = re.compile(r"^[ \t]*(?:-[ \t]+|export[ \t]+|ENV[ \t]+)?[\"']?([A-Z][A-Z0-9_]+)[ \t]*[=:](.*)$", re.MULTILINE)
+_FILLED_IN = re.compile(r"\$\{\w+(?::-([^}]*)|:\?[^}]*)?\}")
 SKIPPED = frozenset((".venv", "venv", ".git", ".tox", "node_modules", ".harness", "__pycache__", "site-packages"))
 
 
@@ -31,10 +33,11 @@ class Said:
 
 @dataclass
 class Settings:
-    """What was said, by name."""
+    """What was said, by name; `environ` is what names of the process environment are set to, secrets left out."""
 
     connections: dict[str, Said] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
 
 
@@ -44,8 +47,8 @@ def read_settings(root: Path) -> Settings:
     for path in sorted(below(root, ".sh")):
         if path.stat().st_size < _LONGEST_SCRIPT:
             _of_script(path.read_text(errors="replace"), found)
-    for path in (root / ".env", root / "airflow.env"):
-        if path.is_file():
+    for pattern in ("Dockerfile", "*compose*.y*ml", ".env.example", "*.env", ".env"):
+        for path in sorted(root.glob(pattern)):
             _of_env(path.read_text(errors="replace"), found)
     _of_astro(root / "airflow_settings.yaml", found)
     return found
@@ -85,13 +88,17 @@ def _entries(said: Mapping[str, Any], kind: str, key: str) -> Iterable[Mapping[s
 
 
 def _of_env(text: str, found: Settings) -> None:
-    for line in text.splitlines():
-        name, _, value = line.strip().removeprefix("export ").partition("=")
-        value = value.strip().strip("'\"")
+    """Read `NAME=value` as environment files have it, or `NAME: value` as a compose file has it."""
+    for name, said in _SETTING.findall(text):
+        value = said.strip().strip("'\"")
+        # what a compose file takes from the shell has its default behind `:-`
+        value = _FILLED_IN.sub(lambda match: match[1] or "", value)
         if name.startswith("AIRFLOW_CONN_"):
             found.connections[name.removeprefix("AIRFLOW_CONN_").lower()] = of_uri(value)
         elif name.startswith("AIRFLOW_VAR_"):
             found.variables[name.removeprefix("AIRFLOW_VAR_").lower()] = value
+        elif value and not re.search("KEY|SECRET|PASS|TOKEN|USER", name):
+            found.environ[name] = value
 
 
 def _of_script(text: str, found: Settings) -> None:

@@ -148,7 +148,34 @@ def test_a_variable_with_a_service_is_a_reference_and_any_other_a_value(files: F
     }
 
 
-@pytest.mark.parametrize("names", ["{service: s3}", "{service: s3, bucket: lake, topic: orders}"])
+def test_the_process_environment_may_hold_a_part_of_a_service_and_a_url_its_database(files: Files) -> None:
+    files.write(
+        """\
+        stage: test
+        services: {postgres: {databases: [crm]}}
+        airflow:
+          environ:
+            LEVEL: debug
+            DB_HOST: {service: postgres, part: host}
+            DB_URL: {service: postgres, part: url, database: crm}
+        """
+    )
+    assert files.load().spec.airflow.environ == {
+        "LEVEL": "debug",
+        "DB_HOST": NameRef(service="postgres", part="host"),
+        "DB_URL": NameRef(service="postgres", part="url", database="crm"),
+    }
+
+
+def test_a_part_of_a_service_that_is_not_there_is_told_with_its_place(files: Files) -> None:
+    files.write("stage: test\nairflow: {environ: {DB_HOST: {service: postgres, part: host}}}\n")
+    with pytest.raises(ConfigError, match=r"environ.DB_HOST.service: no service 'postgres'"):
+        files.load()
+
+
+@pytest.mark.parametrize(
+    "names", ["{service: s3}", "{service: s3, bucket: lake, topic: orders}", "{service: s3, bucket: lake, part: host}"]
+)
 def test_a_reference_names_exactly_one_thing(files: Files, names: str) -> None:
     files.write(f"stage: test\nservices: {{s3: {{buckets: [lake]}}}}\nairflow: {{variables: {{v: {names}}}}}\n")
     with pytest.raises(

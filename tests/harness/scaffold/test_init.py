@@ -191,6 +191,40 @@ def test_connections_are_read_from_the_environment_file_and_set_up_scripts(
     assert "hunter2" not in repr(found)
 
 
+@pytest.mark.parametrize(
+    ("body", "environ"),
+    [
+        ("os.environ['MINIO_ENDPOINT']", {"MINIO_ENDPOINT": {"service": "s3", "part": "url"}}),
+        ("f'http://{os.environ[\"MINIO_ENDPOINT\"]}'", {"MINIO_ENDPOINT": {"service": "s3", "part": "address"}}),
+        ("os.getenv('S3_SECRET_ACCESS_KEY', 'minio')", {"S3_SECRET_ACCESS_KEY": {"service": "s3", "part": "password"}}),
+        ("os.environ['DWH_PG_USER']", {"DWH_PG_USER": {"service": "postgres", "part": "user"}}),
+        ("os.environ['DATABASE_URL']", {"DATABASE_URL": {"service": "postgres", "part": "url"}}),
+        ("os.environ['KAFKA_BROKERS']", {"KAFKA_BROKERS": {"service": "kafka", "part": "address"}}),
+        ("S3Hook('s3').list_keys(os.environ['OUT'])", {"OUT": {"service": "s3", "bucket": "lake-out"}}),
+        ("os.environ['PARTNER_TOKEN']", {"PARTNER_TOKEN": "todo"}),
+        ("os.environ.get('LOG_LEVEL', 'info')", {}),
+        ("os.environ['AWS_ENDPOINT_URL']", {}),
+    ],
+)
+def test_the_process_environment_refers_to_the_service_that_a_name_stands_for(
+    tmp_path: Path, body: str, environ: dict[str, object]
+) -> None:
+    found = looked(tmp_path, body, "import os", **{"docker-compose.yml": "environment:\n  OUT: ${OUT:-lake-out}\n"})
+    assert found.environ == environ
+    assert {ref["service"] for ref in environ.values() if isinstance(ref, dict)} <= set(found.services)
+
+
+def test_the_default_of_a_name_in_the_process_environment_is_a_bucket_where_it_names_one(tmp_path: Path) -> None:
+    found = looked(tmp_path, "S3Hook('s3').list_keys(bucket_name=os.getenv('OUT', 'lake-out'))", "import os")
+    assert found.services["s3"] == {"buckets": ["lake-out"]}
+    assert found.environ == {}
+
+
+def test_a_package_that_the_code_imports_and_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    found = looked(tmp_path, "import not_to_be_had.at_all\nimport json, names", "", **{"dags/names.py": ""})
+    assert found.absent == ("not_to_be_had",)
+
+
 def test_dags_in_several_folders_have_the_folder_above_them_as_theirs(tmp_path: Path) -> None:
     text = "from airflow.sdk import DAG\nDAG('{}', schedule=None)\n"
     files = {f"examples/{name}/dag.py": text.format(name) for name in ("one", "two")}
@@ -231,7 +265,7 @@ def test_a_module_that_is_missing_comes_with_what_installs_it(module: str, comma
 
 
 BROKEN = {
-    "dags/good.py": "from airflow.sdk import DAG\nDAG('good', schedule=None)\n",
+    "dags/good.py": "from airflow.sdk import DAG\ngood = DAG('good', schedule=None)\n",
     "dags/bad.py": "from airflow.sdk import DAG\nimport airflow.providers.snowflake\nDAG('bad', schedule=None)\n",
     "environments/test.yaml": "stage: test\n",
 }

@@ -82,6 +82,24 @@ def test_a_namespace_tells_airflow_where_things_are(environment: Environment) ->
         assert opened.environ["TOY_PREFIX"] == f"{opened.name}-"
 
 
+def test_the_process_environment_holds_the_parts_of_a_service_that_it_names(project: Path) -> None:
+    path = project / "environments" / "dev.yaml"
+    parts = ("address", "host", "port", "password", "url")
+    lines = "".join(f"    TOY_{part.upper()}: {{service: toy, part: {part}}}\n" for part in parts)
+    path.write_text(f"{path.read_text()}  environ:\n    LEVEL: debug\n{lines}")
+    with Session(Environment.load("dev", folder=path.parent)) as session, session.namespace() as opened:
+        at = opened.services["toy"].endpoint
+        found = {name: opened.environ[name] for name in ("LEVEL", *(f"TOY_{part.upper()}" for part in parts))}
+    assert found == {
+        "LEVEL": "debug",
+        "TOY_ADDRESS": f"127.0.0.1:{at.port}",
+        "TOY_HOST": "127.0.0.1",
+        "TOY_PORT": str(at.port),
+        "TOY_PASSWORD": "toy-secret",
+        "TOY_URL": f"http://127.0.0.1:{at.port}",
+    }
+
+
 def test_two_processes_share_one_set_of_services(environment: Environment, project: Path) -> None:
     with Session(environment) as mine:
         holder, theirs = hold(project)
