@@ -69,10 +69,10 @@ def is_output(dataset: Dataset, dag: DagSpec) -> bool:
 
 
 def _named(dataset: Dataset, patterns: Mapping[str, list[str]]) -> bool:
-    return any(_matches(dataset.name, pattern) for pattern in patterns.get(dataset.service, []))
+    return any(matches(dataset.name, pattern) for pattern in patterns.get(dataset.service, []))
 
 
-def _matches(name: str, pattern: str) -> bool:
+def matches(name: str, pattern: str) -> bool:
     """Match as a user writes it: a folder (`lake/gold/`), a name, a glob; a bare table name means any database."""
     if pattern.endswith("/"):
         return name.startswith(pattern) or name == pattern.rstrip("/")
