@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from harness.environment.references import covers
 from harness.environment.spec import DagSpec
 from harness.models.run import RunResult, TaskResult
 from harness.models.snapshot import Difference
 from harness.models.words import count
 from harness.state.diff import holds_data
-from harness.state.snapshot import matches
 
 #: stands for "anything" in a DAG that declares no outputs
 ANY = "any: *"
@@ -43,7 +43,7 @@ def touched_by(spec: DagSpec, differences: Iterable[Difference]) -> frozenset[st
     return frozenset(
         f"{service}: {pattern}"
         for service, pattern in _declared(spec)
-        if any(one.service == service and matches(one.name, pattern) for one in real)
+        if any(one.service == service and covers(pattern, one.name) for one in real)
     )
 
 
