@@ -27,7 +27,9 @@ from harness.models.fault import Fault
 from harness.models.run import RunReport
 from harness.models.service import ServiceEvent
 from harness.runner import Dates, RunEvent, RunRequest
-from harness.session import client
+from harness.runner.memory import Memory, forget, joined, touched_before
+from harness.runner.outputs import touched_in
+from harness.session import client, records
 from harness.session.client import Namespace
 from harness.session.forkclient import ForkClient
 
@@ -51,6 +53,7 @@ class RunOptions(TypedDict, total=False):
         seed: put the inputs of those dates in place first, where the environment declares a seed; by default true.
         single_try: tasks that are tried once, whatever their retries.
         snapshot: compare the stores before and after each run; by default true.
+        judge_outputs: fail a run that leaves all declared outputs untouched; by default true, with the snapshot.
         together: submit all dates at once, under max_active_runs, instead of one after the other.
         deadline: seconds for all of it, kept by another process; by default 600.
         parallelism: how many tasks run at once; by default 2.
@@ -74,6 +77,7 @@ class RunOptions(TypedDict, total=False):
     seed: bool
     single_try: tuple[str, ...]
     snapshot: bool
+    judge_outputs: bool
     together: bool
     deadline: float | None
     parallelism: int
@@ -153,9 +157,15 @@ class Session(client.Session):
             request = self.request(dag_id, used, options)
             report = runner.run(request, client=ForkClient(str(self.fork_server())), on_event=on_event)
             report = report.model_copy(update={"services": tuple(self.health(used.name))})
+            self._memory(used).add(touched_in(report.runs, self.environment.spec.dags))
             # what `harness report` reads
             (request.folder / "report.json").write_text(report.model_dump_json(by_alias=True), encoding="utf-8")
             return report
+
+    def close_namespace(self, name: str) -> None:
+        """Remove a namespace's things from all stores; idempotent, also when the session is lost."""
+        super().close_namespace(name)
+        forget(records.runtime_dir() / self.id, name)
 
     def _require_declared_names(self, dag_id: str, used: Namespace) -> None:
         """Refuse a namespace that gives things other names than the DAG's code has: it would miss them, or hit others'.
@@ -176,6 +186,9 @@ class Session(client.Session):
         how: dict[str, Any] = dict(options)
         dates = {name: how.pop(name) for name in ("date", "from_", "to", "moments", "manual") if name in how}
         spec = self.environment.spec
+        touched = self._memory(used).all()
+        if folder := how.get("resume"):
+            touched = joined(touched, touched_before(folder, spec.dags))
         return RunRequest(
             dag_id=dag_id,
             dags_folder=self.dags,
@@ -191,8 +204,12 @@ class Session(client.Session):
             dates=Dates.model_validate(dates),
             faults=(*faults.active(), *how.pop("faults", ())),
             airflow=spec.airflow,
+            touched=touched,
             **how,
         )
+
+    def _memory(self, used: Namespace) -> Memory:
+        return Memory(records.runtime_dir() / self.id, used)
 
     def _declared(self, dag_id: str, seed: bool) -> dict[str, Any]:
         declared = dict(self.environment.spec.dags)

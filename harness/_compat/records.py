@@ -6,8 +6,9 @@ Bridges: earlier tries live in `task_instance_history`, XComs and rendered field
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from airflow.models.dagrun import DagRun
@@ -45,6 +46,7 @@ class TaskRecord:
     rendered: dict[str, Any] = field(default_factory=dict)
     xcoms: dict[str, Any] = field(default_factory=dict)
     upstream: tuple[str, ...] = ()
+    teardown: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def _tasks(session: Any, dag_id: str, run_id: str) -> list[TaskRecord]:
     xcoms: dict[Key, dict[str, Any]] = defaultdict(dict)
     for one in rows(XComModel):
         xcoms[one.task_id, one.map_index][one.key] = XComModel.deserialize_value(one)
-    upstream = _upstream(session, dag_id)
+    stored = SerializedDagModel.get(dag_id, session=session)
+    wiring = {task.task_id: task for task in stored.dag.tasks} if stored else {}
     records = []
     for ti in rows(TaskInstance):
         key = (ti.task_id, ti.map_index)
@@ -116,19 +119,23 @@ def _tasks(session: Any, dag_id: str, run_id: str) -> list[TaskRecord]:
                 ordered,
                 rendered.get(key) or {},
                 dict(xcoms[key]),
-                upstream.get(ti.task_id, ()),
+                tuple(sorted(task.upstream_task_ids)) if (task := wiring.get(ti.task_id)) else (),
+                bool(task and task.is_teardown and not task.on_failure_fail_dagrun),
             )
         )
-    return sorted(records, key=lambda record: (record.tries[0].start if record.tries else _LAST, record.task_id))
+    places = {task_id: place for place, task_id in enumerate(_topological(wiring))}
+    return sorted(records, key=lambda one: (places.get(one.task_id, len(places)), one.task_id, one.map_index))
 
 
-def _upstream(session: Any, dag_id: str) -> dict[str, tuple[str, ...]]:
-    """Return the tasks right before each task, as the DAG was stored for this run."""
-    stored = SerializedDagModel.get(dag_id, session=session)
-    return {task.task_id: tuple(sorted(task.upstream_task_ids)) for task in stored.dag.tasks} if stored else {}
-
-
-_LAST = datetime.max.replace(tzinfo=UTC)
+def _topological(wiring: Mapping[str, Any]) -> Iterator[str]:
+    """Yield task ids so that each stands after all that it waits for; what may go first goes by its name."""
+    waits = {task_id: set(task.upstream_task_ids) & wiring.keys() for task_id, task in wiring.items()}
+    while waits:
+        ready = sorted(task_id for task_id, needed in waits.items() if not needed)
+        if not ready:  # no DAG has a circle
+            return
+        yield from ready
+        waits = {task_id: needed.difference(ready) for task_id, needed in waits.items() if task_id not in ready}
 
 
 def _try(ti: Any) -> TryRecord:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from harness.environment.problems import Problem
-from harness.environment.service import KafkaSpec, PostgresSpec, S3Spec, ServiceSpec
+from harness.environment.service import KafkaSpec, PostgresSpec, S3Spec, ServiceSpec, SparkSpec
 from harness.environment.source import KeyPath
-from harness.environment.spec import ConnectionSpec, EnvironmentSpec, NameRef
+from harness.environment.spec import ConnectionSpec, DagSpec, EnvironmentSpec, NameRef
 from harness.environment.suggest import did_you_mean
 
 KINDS = ("database", "bucket", "topic", "app")
@@ -73,11 +73,15 @@ def _no_name(kind: str, name: str, service: str, names: Collection[str]) -> tupl
 
 def _dags(spec: EnvironmentSpec) -> Iterator[Problem]:
     for dag_id, dag in spec.dags.items():
-        for block in ("outputs", "staging", "volatile"):
+        yield from _contradictions(dag, ("dags", dag_id))
+        for block in ("outputs", "untouched", "staging", "volatile"):
             by_service: Mapping[str, Sequence[str] | Mapping[str, object]] = getattr(dag, block)
             for service, names in by_service.items():
                 path: KeyPath = ("dags", dag_id, block, service)
-                if service not in spec.services:
+                if block == "outputs" and not names:
+                    hint = "leave it out: what is declared of others is all that is published"
+                    yield Problem(path, "an empty list publishes nothing", hint, at_key=True)
+                elif service not in spec.services:
                     yield _no_service(service, path, spec.services, at_key=True)
                 elif isinstance(names, Mapping):
                     for name in names:
@@ -85,6 +89,31 @@ def _dags(spec: EnvironmentSpec) -> Iterator[Problem]:
                 else:
                     for index, name in enumerate(names):
                         yield from _dataset(name, service, spec.services[service], (*path, index), at_key=False)
+
+
+def _contradictions(dag: DagSpec, path: KeyPath) -> Iterator[Problem]:
+    """An output that is staging too is never compared; what may stay untouched is an output."""
+    for service, names in dag.outputs.items():
+        for index, name in enumerate(names):
+            staged = [pattern for pattern in dag.staging.get(service, ()) if covers(pattern, name)]
+            if staged:
+                message = f"{name!r} is never compared: 'staging' has {staged[0]!r}"
+                yield Problem((*path, "outputs", service, index), message, "remove one of the two", at_key=False)
+    for service, reasons in dag.untouched.items():
+        for name in reasons:
+            if name not in (outputs := dag.outputs.get(service, [])):
+                hint = did_you_mean(name, outputs, "outputs are") or "declare it under 'outputs'"
+                yield Problem((*path, "untouched", service, name), f"{name!r} is no declared output", hint, at_key=True)
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Tell whether a pattern matches a name, as a user writes both: a folder (`lake/gold/`), a name, a glob.
+
+    A table's name without its database and schema means any.
+    """
+    if pattern.endswith("/"):
+        return name.startswith(pattern) or name == pattern.rstrip("/")
+    return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[2], pattern)
 
 
 def _dataset(name: str, service: str, spec: ServiceSpec, path: KeyPath, *, at_key: bool) -> Iterator[Problem]:
@@ -97,9 +126,17 @@ def _dataset(name: str, service: str, spec: ServiceSpec, path: KeyPath, *, at_ke
         elif len(parts) > 1 and not _any_match(spec.databases, parts[0]):
             yield Problem(path, *_no_name("database", parts[0], service, spec.databases), at_key)
     elif isinstance(spec, S3Spec):
-        bucket = name.partition("/")[0]
-        if not _any_match(spec.buckets, bucket):
+        bucket, slash, _ = name.partition("/")
+        if "://" in name:
+            hint = f"write {name.partition('://')[2]!r}: the bucket, and what is in it"
+            yield Problem(path, f"{name!r} is an address", hint, at_key)
+        elif not _any_match(spec.buckets, bucket):
             yield Problem(path, *_no_name("bucket", bucket, service, spec.buckets), at_key)
+        elif not slash and not wild:
+            yield Problem(path, f"{name!r} is a bucket, and nothing in it", f"write '{name}/' for all it holds", at_key)
+    elif isinstance(spec, SparkSpec):
+        hint = "name the bucket that its tables are in, under the service that holds it"
+        yield Problem(path, f"the service {service!r} holds nothing that is compared", hint, at_key)
     elif isinstance(spec, KafkaSpec) and not _any_match(spec.topics, name):
         yield Problem(path, *_no_name("topic", name, service, spec.topics), at_key)
 

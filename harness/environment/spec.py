@@ -226,7 +226,8 @@ class ProofsSpec(Frozen):
 class DagSpec(Frozen):
     """What is declared about one DAG; all of it optional.
 
-    `outputs`, `staging` and `volatile` go by the service's name, then by the names of tables, objects or topics in it.
+    `outputs`, `untouched`, `staging` and `volatile` go by the service's name, then by the names of tables, objects or
+    topics in it.
     """
 
     seed: Target | None = Field(default=None, description="module:function(services, dates, data)")
@@ -235,6 +236,9 @@ class DagSpec(Frozen):
         default=None, description="what `dag_run.conf` holds when none is given; `{{ ds }}` is the run's logical date"
     )
     outputs: dict[str, list[str]] = Field(default_factory=dict, description="what is published; default: all changes")
+    untouched: dict[str, dict[str, Reason]] = Field(
+        default_factory=dict, description="outputs that a run may leave as they are, each with the reason"
+    )
     staging: dict[str, list[str]] = Field(default_factory=dict, description="never compared")
     volatile: dict[str, dict[str, dict[str, Reason]]] = Field(
         default_factory=dict, description="columns that may differ, each with the reason"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -32,8 +33,10 @@ class TaskResult(Frozen):
         task_id: with its task groups, as Airflow writes it.
         map_index: -1 for a task that is not mapped.
         state: Airflow's own word; `None` for a task that has none.
-        declared: the reason from the environment, when this state was declared not to be a failure.
+        declared: why this state is not a failure: the reason from the environment, or that its author lets a teardown
+            fail.
         upstream: ids of the tasks right before it.
+        teardown: a teardown whose failure does not fail the run: it is without `on_failure_fail_dagrun`.
     """
 
     task_id: str
@@ -47,6 +50,7 @@ class TaskResult(Frozen):
     xcoms: dict[str, Any] = Field(default_factory=dict)
     declared: str | None = None
     upstream: tuple[str, ...] = ()
+    teardown: bool = False
 
     @property
     def name(self) -> str:
@@ -57,6 +61,7 @@ class RunResult(Frozen):
     """One DAG run, judged from its tasks up.
 
     Args:
+        warnings: what does not fail the run, and should be known: sentences, as reasons are.
         writes: what each try wrote, and `used`: the services that each task spoke with; both where it was recorded.
         fired: the faults that took place.
     """
@@ -67,6 +72,7 @@ class RunResult(Frozen):
     data_interval: tuple[datetime, datetime] | None = None
     verdict: Verdict
     reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     airflow_state: str | None = None
     tasks: tuple[TaskResult, ...] = ()
     outputs: tuple[Difference, ...] = ()
@@ -90,6 +96,13 @@ class RunResult(Frozen):
         return {task.name: task.state for task in self.tasks}
 
 
+def task_names(runs: Iterable[RunResult]) -> list[str]:
+    """Return the names of the tasks of runs of one DAG, as their rows stand: topological, then by map index."""
+    tasks = {task.name: task for run in runs for task in run.tasks}
+    places = {task_id: place for place, task_id in enumerate(dict.fromkeys(task.task_id for task in tasks.values()))}
+    return sorted(tasks, key=lambda name: (places[tasks[name].task_id], tasks[name].map_index))
+
+
 class ServiceHealth(Frozen):
     """Whether a service still answered when the run was over."""
 
@@ -106,6 +119,7 @@ class RunReport(Frozen):
     schema_: Literal["harness.run/1"] = Field(default="harness.run/1", alias="schema")
     verdict: Verdict
     reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     dag_id: str
     environment: str
     namespace: str

@@ -55,6 +55,7 @@ class RunView:
     graph: Layout
     states: dict[str, str]
     outputs: Sequence[str]
+    warnings: Sequence[str] = ()
     since: Sequence[str] = ()
 
 
@@ -68,6 +69,7 @@ class Page:
         gate: the gate's answer, when the page is about one.
         stages: how all stages stand, side by side.
         subjects: what the gate's evidence is about.
+        warnings: what did not fail, and should be known.
     """
 
     title: str
@@ -78,6 +80,7 @@ class Page:
     gate: GateReport | None = None
     stages: Sequence[StageStanding] = ()
     subjects: Sequence[Subject] = ()
+    warnings: Sequence[str] = ()
 
     @property
     def states(self) -> list[str]:
@@ -121,7 +124,7 @@ def of_run(report: RunReport) -> Page:
         ("services", services or "none"),
         ("folder", report.folder or ""),
     ]
-    return Page(report.dag_id, report.verdict, report.reasons, facts, _dags([report]))
+    return Page(report.dag_id, report.verdict, report.reasons, facts, _dags([report]), warnings=report.warnings)
 
 
 def of_gate(
@@ -193,6 +196,7 @@ def _run(run: RunResult, folder: Path, green: RunReport | None) -> RunView:
         graph=layout(upstream),
         states=_states(run.tasks),
         outputs=[in_words(one) for one in run.outputs],
+        warnings=run.warnings,
         since=_since(run, green),
     )
 

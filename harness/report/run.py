@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from harness.models.run import RunReport, RunResult, TaskResult
+from harness.models.run import RunReport, RunResult, TaskResult, task_names
 from harness.report.console import console, styled
 from harness.runner.request import RunEvent
 from harness.state.diff import count, in_words
@@ -37,6 +37,8 @@ def print_report(report: RunReport, *, stderr: bool = False) -> None:
     out.print(f"{_verdict(report.verdict)} {report.dag_id}: {where}")
     for reason in report.reasons:
         out.print(f"  {escape(reason)}")
+    for words in report.warnings:
+        out.print(f"  [yellow]warning:[/yellow] {escape(words)}")
     if report.folder and report.verdict != "pass":
         out.print(f"  logs and rendered fields: {report.folder}", markup=False)
 
@@ -59,7 +61,7 @@ def print_tasks(report: RunReport, out: Console) -> None:
 
     for dag_id, runs in _by_dag(report).items():
         table = Table(escape(dag_id), *(_label(run) for run in runs), box=None)
-        for name in dict.fromkeys(task.name for run in runs for task in run.tasks):
+        for name in task_names(runs):
             found = ({task.name: task for task in run.tasks}.get(name) for run in runs)
             table.add_row(escape(name), *(_cell(task) if task else "" for task in found))
         out.print(table)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
 from harness.models.gate import GateReport
-from harness.models.run import RunReport
+from harness.models.run import RunReport, task_names
 from harness.state.diff import in_words
 
 
@@ -56,9 +56,9 @@ def _junit(name: str, cases: Sequence[tuple[str, str, float, str | None]]) -> st
 
 
 def run_markdown(report: RunReport) -> str:
-    """Return a table of tasks by dates, what changed, and the reasons."""
+    """Return a table of tasks by dates, what changed, the reasons and the warnings."""
     lines = [f"## {_mark(report.passed)} {report.dag_id} on {report.environment}", ""]
-    names = list(dict.fromkeys(task.name for run in report.runs for task in run.tasks))
+    names = task_names(report.runs)
     heads = [f"{run.logical_date:%Y-%m-%d}" if run.logical_date else run.run_id for run in report.runs]
     rows = []
     for name in names:
@@ -66,7 +66,8 @@ def run_markdown(report: RunReport) -> str:
         rows.append([f"`{name}`", *(f"{t.state} {t.seconds or 0:.1f} s" if t else "" for t in found)])
     lines += _table(["task", *heads], rows)
     lines += ["", *(f"- {in_words(one)}" for run in report.runs for one in run.outputs)]
-    return "\n".join([*lines, *_reasons(report.reasons)]) + "\n"
+    warnings = ["", *(f"- warning: {words}" for words in report.warnings)] if report.warnings else []
+    return "\n".join([*lines, *_reasons(report.reasons), *warnings]) + "\n"
 
 
 def gate_markdown(report: GateReport) -> str:

@@ -17,7 +17,8 @@ LOG_TAIL = 40
 
 def run_sections(report: RunReport) -> list[tuple[str, str]]:
     """Return (title, text) pairs: the verdict with its tasks, what changed in the stores, the logs of failed tasks."""
-    sections = [(f"harness run {report.dag_id}: {report.verdict}", "\n".join([*report.reasons, task_table(report)]))]
+    told = [*report.reasons, *(f"warning: {words}" for words in report.warnings), task_table(report)]
+    sections = [(f"harness run {report.dag_id}: {report.verdict}", "\n".join(told))]
     if changes := changes_in_words(report):
         sections.append((f"what {report.dag_id} changed", changes))
     for run in report.runs:

@@ -195,7 +195,8 @@ class Controller:
         trespasses = surroundings.trespasses(before, after)
         for key in self._current:
             stalled = "; ".join(self._loop.stalled) or None
-            result = self._result(key, stalled).model_copy(
+            seen = outputs if self._judges_outputs(before, after) else None
+            result = self._result(key, stalled, seen).model_copy(
                 update={"outputs": tuple(outputs), "seconds": time.monotonic() - started}
             )
             if trespasses:
@@ -204,7 +205,18 @@ class Controller:
         self._current = []
         return after
 
-    def _result(self, key: tuple[str, str], stopped: str | None) -> RunResult:
+    def _result(
+        self, key: tuple[str, str], stopped: str | None, outputs: list[Any] | None = None, parent: str = ""
+    ) -> RunResult:
+        """Judge a run, and those that it triggered.
+
+        Args:
+            key: of the run.
+            stopped: why it did not end by itself.
+            outputs: what changed in the stores; None where that is no part of the verdict.
+            parent: key by its date of the run that triggered this one.
+        """
+        from harness.runner.outputs import key_of
         from harness.runner.results import Ending, collect
 
         dag_id, run_id = key
@@ -217,11 +229,15 @@ class Controller:
             ending=Ending(stopped, self._loop.stacks.get(key, {})),
             only=self._request.task if dag_id == self._request.dag_id else None,
         )
-        children = tuple(self._result(child, None) for child in self._loop.children.get(key, []))
+        if outputs is not None:
+            result = self._with_outputs_judged(result, outputs, parent)
+        below = key_of(result, parent)
+        children = tuple(self._result(child, None, outputs, below) for child in self._loop.children.get(key, []))
         if any(child.verdict == "fail" for child in children) and result.verdict == "pass":
             bad = [
                 f"the run of {child.dag_id} that it triggered failed" for child in children if child.verdict == "fail"
             ]
+            bad += [f"{child.dag_id}: {reason}" for child in children for reason in child.reasons]
             result = result.model_copy(update={"verdict": "fail", "reasons": (*result.reasons, *bad)})
         seen = {
             "writes": self._faults.writes(run_id),
@@ -229,6 +245,22 @@ class Controller:
             "fired": self._faults.fired(run_id),
         }
         return result.model_copy(update={"triggered": children, **seen})
+
+    def _judges_outputs(self, before: Any, after: Any) -> bool:
+        """Tell whether outputs are part of the verdict: one task alone is not asked for all that its DAG publishes."""
+        read = before is not None and after is not None and before.inside is not None
+        return read and self._request.judge_outputs and self._request.task is None
+
+    def _with_outputs_judged(self, result: RunResult, outputs: list[Any], parent: str) -> RunResult:
+        from harness.runner.outputs import judge_outputs, key_of
+
+        if result.verdict != "pass" or result.airflow_state != "success":
+            return result
+        spec = self._request.spec(result.dag_id)
+        earlier = self._request.touched.get(key_of(result, parent), frozenset())
+        reasons, warnings = judge_outputs(spec, outputs, result.tasks, earlier)
+        told = {"reasons": reasons, "warnings": (*result.warnings, *warnings)}
+        return result.model_copy(update=told | ({"verdict": "fail"} if reasons else {}))
 
     def _finish(self, result: RunResult) -> None:
         self._say(

@@ -60,6 +60,8 @@ class RunRequest(Frozen):
         inputs: dates whose inputs are put in place first; None: those of the runs.
         single_try: tasks that are tried once, whatever their retries.
         snapshot: compare the stores before and after each run.
+        judge_outputs: fail a run that leaves all declared outputs untouched; it needs the snapshot.
+        touched: outputs that earlier runs in the namespace changed, by run (`outputs.key_of`).
         debugger: post-mortem and breakpoints on the caller's terminal.
         sys_path: put in front of the import path.
         faults: what is made to go wrong.
@@ -89,6 +91,8 @@ class RunRequest(Frozen):
     inputs: tuple[Dates, ...] | None = None
     single_try: tuple[str, ...] = ()
     snapshot: bool = True
+    judge_outputs: bool = True
+    touched: dict[str, frozenset[str]] = Field(default_factory=dict)
     debugger: bool = False
     sys_path: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness._compat import records
 from harness.environment.spec import DagSpec
 from harness.models.run import RunResult, TaskResult, TryResult
-from harness.runner.verdict import declare, judge
+from harness.runner.verdict import declare, judge, warn
 
 Errors = Mapping[tuple[str, str, str, int, int], str]
 """(dag id, run id, task id, map index, try) to the error's last line."""
@@ -62,6 +62,7 @@ def collect(  # noqa: PLR0913 - one argument for each source that a result is ma
         data_interval=record.data_interval,
         verdict=verdict,
         reasons=reasons,
+        warnings=warn(tasks),
         airflow_state=record.state,
         tasks=tasks,
         stacks=dict(ending.stacks),
@@ -95,4 +96,5 @@ def _task(run: records.RunRecord, record: records.TaskRecord, folder: Path, erro
         rendered=record.rendered,
         xcoms=record.xcoms,
         upstream=record.upstream,
+        teardown=record.teardown,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from harness.models.run import RunReport, RunResult, Verdict
+from harness.models.run import RunReport, RunResult, TaskResult, Verdict
 from harness.runner.direct import DirectClient
 from harness.runner.request import RunEvent, RunRequest
+from harness.runner.verdict import unneeded
 from harness.session.forkclient import ForkClient, Options, Outcome
 
 TARGET = "harness.runner.controller:control"
@@ -80,10 +81,12 @@ def _report(request: RunRequest, heard: _Heard, outcome: Outcome, seconds: float
     reasons = [f"{_which(request, one, runs)}{reason}" for one in runs for reason in one.reasons]
     if not outcome.finished or (outcome.result or {}).get("stopped"):
         reasons += _lost(request, heard, outcome)
+    warnings = [f"{_which(request, one, runs)}{words}" for one in runs for words in _warnings(one)]
     verdict: Verdict = "fail" if reasons or any(one.verdict != "pass" for one in runs) or not runs else "pass"
     return RunReport(
         verdict=verdict,
         reasons=tuple(dict.fromkeys(reasons)),
+        warnings=tuple(dict.fromkeys([*warnings, *_unneeded(request, runs)])),
         dag_id=request.dag_id,
         environment=request.environment,
         namespace=request.namespace,
@@ -93,6 +96,26 @@ def _report(request: RunRequest, heard: _Heard, outcome: Outcome, seconds: float
         seconds=seconds,
         timings=(outcome.result or {}).get("timings", {}),
     )
+
+
+def _warnings(run: RunResult) -> Iterator[str]:
+    yield from run.warnings
+    for child in run.triggered:
+        yield from (f"{child.dag_id}: {words}" for words in _warnings(child))
+
+
+def _unneeded(request: RunRequest, runs: Sequence[RunResult]) -> Iterator[str]:
+    """Name what is declared under `expect` and no run needed; a run that was cut off says nothing about it."""
+    if request.task is not None or any(run.airflow_state not in ("success", "failed") for run in runs):
+        return
+    tasks: dict[str, list[TaskResult]] = {}
+    waiting = list(runs)
+    while waiting:
+        run = waiting.pop(0)
+        tasks.setdefault(run.dag_id, []).extend(run.tasks)
+        waiting += run.triggered
+    for dag_id, found in tasks.items():
+        yield from unneeded(found, request.spec(dag_id).expect, where=f"dags.{dag_id}.expect")
 
 
 def _which(request: RunRequest, one: RunResult, runs: list[RunResult]) -> str:

@@ -22,13 +22,18 @@ WITHIN = 120.0
 
 
 class SurveyedTask(Frozen):
-    """One task as it is written; mapped tasks are one."""
+    """One task as it is written; mapped tasks are one.
+
+    Args:
+        lenient: a teardown whose failure does not fail the run.
+    """
 
     task_id: str
     operator: str
     downstream: tuple[str, ...] = ()
     depends_on_past: bool = False
     execution_timeout: float | None = None
+    lenient: bool = False
 
 
 class Survey(Frozen):
@@ -119,4 +124,5 @@ def _task(task: Any) -> SurveyedTask:
         downstream=tuple(sorted(task.downstream_task_ids)),
         depends_on_past=bool(getattr(task, "depends_on_past", False)),
         execution_timeout=timeout.total_seconds() if timeout else None,
+        lenient=bool(task.is_teardown and not task.on_failure_fail_dagrun),
     )

@@ -12,12 +12,45 @@ TERMINAL = frozenset({"success", "failed", "skipped", "upstream_failed", "remove
 RAN = frozenset({"success", "failed"})
 
 
+#: what a teardown says that does not fail its run (`on_failure_fail_dagrun` is its author's choice, and off)
+LENIENT = "a teardown without on_failure_fail_dagrun"
+
+
 def declare(task: TaskResult, expect: Mapping[str, StateDeclaration]) -> TaskResult:
     """Mark a task whose state is declared not to be a failure; a declaration of `load` covers all of `load[...]`."""
     declaration = expect.get(task.name) or expect.get(task.task_id)
-    if declaration is None or task.state not in declaration.states:
-        return task
-    return task.model_copy(update={"declared": declaration.reason})
+    if declaration is not None and task.state in declaration.states:
+        return task.model_copy(update={"declared": declaration.reason})
+    if task.teardown and task.state == "failed":
+        return task.model_copy(update={"declared": LENIENT})
+    return task
+
+
+def warn(tasks: Sequence[TaskResult]) -> tuple[str, ...]:
+    """Return a sentence for each failure that its author lets pass, and nobody declared."""
+    failed = [task for task in tasks if task.declared == LENIENT]
+    return tuple(f"{_failure(task)} ({LENIENT}: the run does not fail by it)" for task in failed)
+
+
+def unneeded(
+    tasks: Sequence[TaskResult], expect: Mapping[str, StateDeclaration], *, where: str = "expect"
+) -> tuple[str, ...]:
+    """Name the declarations that no task needed, so that they do not outlive what they were made for.
+
+    Args:
+        tasks: of all runs of the DAG that were asked for, which have ended by themselves.
+        expect: what is declared about them.
+        where: what to call it.
+    """
+    found = []
+    for name, declaration in expect.items():
+        meant = [task for task in tasks if name in (task.name, task.task_id)]
+        if not any(task.state in declaration.states for task in meant):
+            was = " or ".join(dict.fromkeys(task.state or "without a state" for task in meant))
+            seen = f"it was {was}" if meant else "there is no such task"
+            states = " or ".join(declaration.states)
+            found.append(f"{where}.{name} was not needed: declared to be {states} ({declaration.reason}), {seen}")
+    return tuple(found)
 
 
 def judge(

@@ -46,6 +46,11 @@ def _compare(old: Dataset | None, new: Dataset | None) -> Difference | None:
     )
 
 
+def holds_data(difference: Difference) -> bool:
+    """Tell whether a difference is more than that an empty dataset is there now, or no longer."""
+    return difference.change == "changed" or bool(difference.added or difference.removed)
+
+
 def _surplus(of: Dataset | None, over: Dataset | None) -> dict[str, int]:
     """Return the rows that one has more often than the other: the difference of two multisets."""
     mine = of.digests if of else {}

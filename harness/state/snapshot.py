@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from fnmatch import fnmatchcase
 from typing import Any
 
+from harness.environment.references import covers
 from harness.environment.spec import DagSpec
 from harness.models.base import Frozen
 from harness.models.snapshot import Dataset
@@ -69,11 +69,6 @@ def is_output(dataset: Dataset, dag: DagSpec) -> bool:
 
 
 def _named(dataset: Dataset, patterns: Mapping[str, list[str]]) -> bool:
-    return any(_matches(dataset.name, pattern) for pattern in patterns.get(dataset.service, []))
+    return any(covers(pattern, dataset.name) for pattern in patterns.get(dataset.service, []))
 
 
-def _matches(name: str, pattern: str) -> bool:
-    """Match as a user writes it: a folder (`lake/gold/`), a name, a glob; a bare table name means any database."""
-    if pattern.endswith("/"):
-        return name.startswith(pattern) or name == pattern.rstrip("/")
-    return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[2], pattern)

@@ -243,6 +243,41 @@ REFERENCES = {
         "7:34",
         'dags.d.volatile.postgres["ware.public.t"]: the service \'postgres\' declares no database \'ware\'; databases are',
     ),
+    "outputs that are a bucket": (
+        "dags: {d: {outputs: {s3: [lake]}}}",
+        "7:27",
+        "dags.d.outputs.s3[0]: 'lake' is a bucket, and nothing in it; write 'lake/' for all it holds",
+    ),
+    "outputs by an address": (
+        "dags: {d: {outputs: {s3: ['s3://lake/gold/']}}}",
+        "7:27",
+        "dags.d.outputs.s3[0]: 's3://lake/gold/' is an address; write 'lake/gold/': the bucket, and what is in it",
+    ),
+    "outputs by a glob over no bucket": (
+        "dags: {d: {outputs: {s3: ['leak*/gold/']}}}",
+        "7:27",
+        "dags.d.outputs.s3[0]: the service 's3' declares no bucket 'leak*'; did you mean 'lake'?",
+    ),
+    "no outputs of a service": (
+        "dags: {d: {outputs: {s3: []}}}",
+        "7:22",
+        "dags.d.outputs.s3: an empty list publishes nothing; leave it out",
+    ),
+    "outputs that are staging": (
+        "dags: {d: {outputs: {s3: [lake/gold/day]}, staging: {s3: [lake/gold/]}}}",
+        "7:27",
+        "dags.d.outputs.s3[0]: 'lake/gold/day' is never compared: 'staging' has 'lake/gold/'; remove one of the two",
+    ),
+    "untouched and no output": (
+        "dags: {d: {outputs: {s3: [lake/gold/]}, untouched: {s3: {lake/glod/: weekly}}}}",
+        "7:58",
+        "dags.d.untouched.s3[\"lake/glod/\"]: 'lake/glod/' is no declared output; did you mean 'lake/gold/'?",
+    ),
+    "untouched without a reason": (
+        "dags: {d: {outputs: {s3: [lake/gold/]}, untouched: {s3: {lake/gold/: ''}}}}",
+        "7:70",
+        "dags.d.untouched.s3[\"lake/gold/\"]: must not be empty",
+    ),
     "outputs in no topic": (
         "dags: {d: {outputs: {kafka: [payments]}}}",
         "7:30",
@@ -298,6 +333,13 @@ def test_a_mistake_in_a_parent_is_told_at_the_parent(files: Files) -> None:
         ConfigError, match=r"^environments/base\.yaml:2:3: data\.dyas: unknown key; did you mean 'days'\?$"
     ):
         files.load()
+
+
+def test_outputs_of_a_driver_are_nothing_that_is_compared(files: Files) -> None:
+    block = "services: {spark: {packages: [delta]}}\ndags: {d: {outputs: {spark: [gold.revenue]}}}\n"
+    assert the_error(files, f"stage: test\n{block}").startswith(
+        "environments/test.yaml:3:30: dags.d.outputs.spark[0]: the service 'spark' holds nothing that is compared; name"
+    )
 
 
 def test_of_several_mistakes_the_first_is_told(files: Files) -> None:

@@ -193,3 +193,30 @@ def test_failed_task_is_resumed_with_all_that_is_after_it(run_dag, tmp_path: Pat
 def test_one_task_alone(run_dag):
     report = run_dag("groups", task="source")
     assert (report.verdict, report.runs[0].states) == ("pass", {"source": "success"})
+
+
+def test_rows_stand_in_topological_order_and_then_by_map_index(run_dag):
+    (one,) = run_dag("maps_widely").runs
+    assert list(one.states) == ["zero", *(f"widen[{n}]" for n in range(12)), "add"]
+
+
+def test_a_teardown_that_must_not_fail_fails_its_run(run_dag):
+    report = run_dag("must_tear_down")
+    assert report.reasons == ("delete failed on its only try: ConnectionError: the cluster still runs",)
+    assert report.warnings == ()
+
+
+def test_a_declared_state_that_no_run_needed_is_named_and_does_not_fail(run_dag):
+    drill = {"states": ["failed"], "reason": "a drill"}
+    report = run_dag("linear", dags={"linear": {"expect": {"load": drill, "laod": drill}}})
+    assert report.verdict == "pass"
+    assert report.warnings == (
+        "dags.linear.expect.load was not needed: declared to be failed (a drill), it was success",
+        "dags.linear.expect.laod was not needed: declared to be failed (a drill), there is no such task",
+    )
+
+
+def test_a_declared_state_that_one_date_needed_is_not_named(run_dag):
+    skips = {"states": ["skipped"], "reason": "the other arm"}
+    report = run_dag("branches", dags={"branches": {"expect": {"right": skips}}})
+    assert (report.verdict, report.warnings) == ("pass", ())

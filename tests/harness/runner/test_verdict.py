@@ -4,7 +4,7 @@ import pytest
 
 from harness.environment.spec import StateDeclaration
 from harness.models.run import TaskResult, TryResult
-from harness.runner.verdict import declare, judge
+from harness.runner.verdict import declare, judge, warn
 
 
 def task(name: str, state: str | None, *errors: str | None) -> TaskResult:
@@ -64,6 +64,23 @@ def test_declared_state_is_no_failure(name: str):
     expect = {name: StateDeclaration(states=["failed"], reason="drill")}
     failed = TaskResult(task_id="load", map_index=2, state="failed", tries=(TryResult(number=1, state="failed"),))
     assert judge([declare(failed, expect)], "failed") == ("pass", ())
+
+
+def teardown(state: str) -> TaskResult:
+    return declare(task("delete", state, "E: still in use").model_copy(update={"teardown": True}), {})
+
+
+def test_a_teardown_that_may_fail_is_a_warning():
+    tasks = [GOOD, teardown("failed")]
+    assert judge(tasks, "success") == ("pass", ())
+    assert warn(tasks) == (
+        "delete failed on its only try: E: still in use (a teardown without on_failure_fail_dagrun: "
+        "the run does not fail by it)",
+    )
+
+
+def test_a_teardown_that_did_not_run_is_blocked_as_any_task():
+    assert judge([GOOD, teardown("upstream_failed")], "success")[0] == "fail"
 
 
 def test_declaration_of_another_state_does_not_cover():

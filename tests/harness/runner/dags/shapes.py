@@ -128,6 +128,38 @@ def tears_down():
 
 
 @dag(**DAILY)
+def must_tear_down():
+    @task
+    def create():
+        return "cluster"
+
+    @task
+    def delete():
+        raise ConnectionError("the cluster still runs")
+
+    create() >> delete().as_teardown(on_failure_fail_dagrun=True)
+
+
+@dag(**DAILY)
+def maps_widely():
+    """Twelve instances of a task with a name that comes late, so that only their order in the graph puts them first."""
+
+    @task
+    def zero():
+        return list(range(12))
+
+    @task
+    def widen(n):
+        return n
+
+    @task
+    def add(values):
+        return sum(values)
+
+    add(widen.expand(n=zero()))
+
+
+@dag(**DAILY)
 def pooled():
     """Three tasks of one pool, each of which must be alone in the folder `HARNESS_MARKS`."""
 
@@ -182,6 +214,8 @@ for build in (
     maps_nothing,
     groups,
     tears_down,
+    must_tear_down,
+    maps_widely,
     pooled,
     meets,
     too_wide,
