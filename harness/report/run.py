@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -90,15 +91,50 @@ def _cell(task: TaskResult) -> str:
 
 
 def _print_outputs(report: RunReport, out: Console) -> None:
+    """What each run changed in the stores; that it was nothing is worth a line too."""
+    names = {(one.service, one.name): one.kind for run in report.runs for one in run.outputs}
+    if not names and report.services:
+        out.print("no store was changed")
+    if counted := sorted(key for key, kind in names.items() if kind != "object"):
+        _print_rows(report, counted, out)
+    if any(kind == "object" for kind in names.values()):
+        _print_objects(report, out)
+
+
+def _print_objects(report: RunReport, out: Console) -> None:
+    """How many objects each run added, changed and removed, by bucket and first folder: names differ with the date."""
+    from rich.table import Table
+
+    found: list[Counter[tuple[str, str, str]]] = [
+        Counter((one.service, _folder(one.name), one.change) for one in run.outputs if one.kind == "object")
+        for run in report.runs
+    ]
+    table = Table("objects of the run", *(_label(run) for run in report.runs), box=None)
+    for service, folder in sorted({key[:2] for changes in found for key in changes}):
+        marks = {"added": "+", "changed": "~", "removed": "-"}
+        cells = [
+            " ".join(
+                f"{mark}{changes[key]}"
+                for change, mark in marks.items()
+                if (key := (service, folder, change)) in changes
+            )
+            for changes in found
+        ]
+        table.add_row(escape(f"{service} {folder}"), *(cell or "[dim](same)[/dim]" for cell in cells))
+    out.print(table)
+
+
+def _folder(name: str) -> str:
+    parts = name.split("/")
+    return "/".join(parts[: min(2, len(parts) - 1)]) + "/"
+
+
+def _print_rows(report: RunReport, counted: list[tuple[str, str]], out: Console) -> None:
     """Row counts after each run, for every dataset that some run changed."""
     from rich.table import Table
 
-    names = {(one.service, one.name): one.kind for run in report.runs for one in run.outputs}
-    counted = {key: kind for key, kind in names.items() if kind != "object"}
-    if not counted:
-        return
     table = Table("rows after the run", *(_label(run) for run in report.runs), box=None)
-    for key in sorted(counted):
+    for key in counted:
         last = ""
         cells = []
         for run in report.runs:

@@ -70,5 +70,3 @@ def is_output(dataset: Dataset, dag: DagSpec) -> bool:
 
 def _named(dataset: Dataset, patterns: Mapping[str, list[str]]) -> bool:
     return any(covers(pattern, dataset.name) for pattern in patterns.get(dataset.service, []))
-
-
