@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ServiceError
-from harness.models.snapshot import Dataset
+from harness.models.snapshot import Dataset, Kind
 
 if TYPE_CHECKING:
     from harness.services.s3 import S3
@@ -37,17 +37,9 @@ def read_delta(store: S3, name: str, uri: str, leave_out: Collection[str] = ()) 
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
-    digests: Counter[str] = Counter()
-    sample: dict[str, dict[str, Any]] = {}
     try:
         table = DeltaTable(uri, storage_options=store.storage_options())
-        dataset = table.to_pyarrow_dataset()
-        for batch in dataset.to_batches():
-            found = row_digests(batch, leave_out)
-            digests.update(found)
-            wanted = SAMPLE - len(sample)
-            if wanted > 0:
-                sample |= dict(zip(found[:wanted], map(_row, batch.slice(0, wanted).to_pylist()), strict=True))
+        return read_rows(table.to_pyarrow_dataset(), store.name, name, "delta", leave_out)
     except (DeltaError, OSError, ValueError) as error:
         raise ServiceError(
             f"the Delta table {name} cannot be read: {error}",
@@ -55,10 +47,30 @@ def read_delta(store: S3, name: str, uri: str, leave_out: Collection[str] = ()) 
             engine=store.endpoint.engine,
             hint="its log names files that are not there, or it uses a feature that delta-rs lacks",
         ) from error
+
+
+def read_rows(dataset: Any, service: str, name: str, kind: Kind, leave_out: Collection[str] = ()) -> Dataset:
+    """Return the rows of an Arrow dataset as fingerprints.
+
+    Args:
+        dataset: a `pyarrow.dataset.Dataset`.
+        service: whose it is.
+        name: its logical name.
+        kind: what it is.
+        leave_out: columns that are no part of the fingerprint.
+    """
+    digests: Counter[str] = Counter()
+    sample: dict[str, dict[str, Any]] = {}
+    for batch in dataset.to_batches():
+        found = row_digests(batch, leave_out)
+        digests.update(found)
+        wanted = SAMPLE - len(sample)
+        if wanted > 0:
+            sample |= dict(zip(found[:wanted], map(_row, batch.slice(0, wanted).to_pylist()), strict=True))
     return Dataset(
-        service=store.name,
+        service=service,
         name=name,
-        kind="delta",
+        kind=kind,
         rows=digests.total(),
         digests=dict(digests),
         sample=sample,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from harness.engines.embedded.spark_wire import HostAddress, ask
 from harness.environment.spec import ConnectionSpec, ServiceSpec, SparkSpec
 from harness.errors import ConfigError, Unreachable
 from harness.models.service import Connection, Slice
+from harness.models.snapshot import Dataset
 from harness.services.base import Service
 
 #: where a process finds the driver that it belongs to; written by `Spark.environ`
@@ -132,6 +133,21 @@ class Spark(Service[SparkSpec]):
             # a spark-submit of the user's own finds there what the cluster asks of a driver
             environ["SPARK_CONF_DIR"] = conf
         return environ
+
+    def snapshot(self, volatile: Mapping[str, Collection[str]] | None = None) -> list[Dataset]:
+        """Return one dataset for each table of the catalogue that lies in the driver's own warehouse.
+
+        Args:
+            volatile: `database.table` -> columns to leave out.
+        """
+        from harness.services._catalog import read_catalog
+
+        databases = None if self.slice.alone else list(self.slice.names["database"].values())
+        return read_catalog(self, ask(self._address, "tables", databases=databases)["tables"], volatile or {})
+
+    def export(self, database: str, table: str) -> str:
+        """Have the driver write a table's content as Parquet, and return in which folder of this host."""
+        return str(ask(self._address, "export", database=database, table=table)["folder"])
 
     def attach_hint(self) -> str | None:
         return (

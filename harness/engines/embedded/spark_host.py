@@ -72,6 +72,8 @@ class Host:
             "create": self._create,
             "drop": self._drop,
             "databases": lambda request: {"databases": self._databases()},
+            "tables": lambda request: {"tables": self._tables(request["databases"])},
+            "export": self._export,
             "empty": lambda request: self._empty(),
         }
         client: Client | None = None
@@ -145,6 +147,28 @@ class Host:
         self._wait()
         rows = self._session.sql("SHOW DATABASES").collectAsList()
         return [str(rows.get(at).getString(0)) for at in range(rows.size())]
+
+    def _tables(self, databases: list[str] | None) -> list[dict[str, str]]:
+        """Tell where the tables of some databases, or of all, lie; views have no content of their own."""
+        self._wait()
+        catalog = self._session.sharedState().externalCatalog()
+        found = []
+        for database in self._databases() if databases is None else databases:
+            names = catalog.listTables(database)
+            for at in range(names.size()):
+                table = catalog.getTable(database, names.apply(at))
+                if table.tableType().name() != "VIEW":
+                    provider = table.provider().get() if table.provider().isDefined() else "hive"
+                    place = {"provider": str(provider).lower(), "location": str(table.location().toString())}
+                    found.append({"database": database, "table": names.apply(at), **place})
+        return found
+
+    def _export(self, request: Reply) -> Reply:
+        self._wait()
+        folder = self._folder / f"export-{secrets.token_hex(4)}"
+        table = f"`{request['database']}`.`{request['table']}`"
+        self._session.table(table).coalesce(1).write().parquet(folder.as_uri())
+        return {"folder": str(folder)}
 
     def _empty(self) -> Reply:
         """Make the driver as good as new: what it knows by names and paths means something else to the next one.

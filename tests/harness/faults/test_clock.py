@@ -80,6 +80,8 @@ def test_services_live_at_another_time(tmp_path):
     }
     fleet = Fleet(specs, folder=tmp_path, cache=cache_dir(), project=tmp_path, session="another-time")
     fleet.start(lambda event: None)
+    for service in fleet.services.values():
+        service.prepare()
     try:
         services = fleet.services
         (of_postgres,) = services["postgres"].client.execute("SELECT extract(epoch FROM now())").fetchone()

@@ -25,6 +25,8 @@ def fleet(tmp_path_factory):
     folder = tmp_path_factory.mktemp("spark")
     made = Fleet(SPECS, folder=folder, cache=cache_dir(), project=folder, session=f"faults-spark-{os.getpid()}")
     made.start(lambda event: None)
+    for service in made.services.values():
+        service.prepare()
     yield made
     made.stop()
 

@@ -28,6 +28,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Ka
     session = f"roles-kafka-{os.getpid()}"
     fleet = Fleet(specs, folder=folder, cache=cache_dir(), project=folder, session=session)
     fleet.start(lambda event: None)
+    for service in fleet.services.values():
+        service.prepare()
     try:
         yield fleet.services["kafka"]  # type: ignore[misc]
     finally:
@@ -249,6 +251,8 @@ def test_stopping_leaves_no_process_and_no_data(tmp_path: Path, engine: str) -> 
     session = f"roles-kafka-{os.getpid()}-2"
     fleet = Fleet(specs, folder=tmp_path, cache=cache_dir(), project=tmp_path, session=session)
     fleet.start(lambda event: None)
+    for service in fleet.services.values():
+        service.prepare()
     pids = fleet.running["kafka"].pids()
     fleet.stop()
     fleet.stop()

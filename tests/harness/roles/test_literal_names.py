@@ -90,7 +90,15 @@ def test_a_spark_job_with_literal_names_is_compared_and_apart(driver: Session) -
     assert [report.verdict for report in (first, again, second)] == ["pass"] * 3
     counted = [report.runs[0].task("append").xcoms["return_value"] for report in (first, again, second)]
     assert counted == [1, 3, 1]
-    assert [report.runs[0].outputs[0].rows_before for report in (first, again, second)] == [0, 1, 0]
+    changed = [
+        {one.name: (one.rows_before, one.rows_after) for one in report.runs[0].outputs}
+        for report in (first, again, second)
+    ]
+    assert changed == [
+        {"lake/visits": (0, 1), "silver.visits": (0, 1)},
+        {"lake/visits": (1, 2), "silver.visits": (1, 3)},
+        {"lake/visits": (0, 1), "silver.visits": (0, 1)},
+    ]
 
 
 def test_a_name_that_nobody_could_foresee_ends_the_run_by_name(stores: Session) -> None:

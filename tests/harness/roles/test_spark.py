@@ -36,6 +36,8 @@ def services(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[
     folder = tmp_path_factory.mktemp("spark")
     fleet = Fleet(SPECS, folder=folder, cache=cache_dir(), project=folder, session="roles-spark")
     fleet.start(lambda event: None)
+    for service in fleet.services.values():
+        service.prepare()
     try:
         yield fleet.services
         fleet.services["spark"].release()
@@ -226,6 +228,19 @@ def test_a_namespaces_tables_are_its_own_and_go_with_it(services: dict[str, Any]
     namespace.close()
     assert not folder.exists()
     assert "n7" not in [database.name for database in services["spark"].client.catalog.listDatabases()]
+
+
+@pytest.mark.parametrize("written", ["parquet", "delta", "csv"])
+def test_a_table_of_the_catalogue_is_read_by_its_content(namespace: Spark, written: str) -> None:
+    rows = namespace.client.createDataFrame([("a", 1), ("b", 2), ("b", 2)], "key string, value int")
+
+    rows.write.format(written).saveAsTable("once")
+    rows.repartition(3).write.format(written).partitionBy("key").saveAsTable("in_parts")
+    held = {dataset.name: dataset for dataset in namespace.snapshot()}
+
+    assert {name: dataset.rows for name, dataset in held.items()} == {"default.once": 3, "default.in_parts": 3}
+    assert held["default.once"].digests == held["default.in_parts"].digests
+    assert sorted(held["default.once"].digests.values()) == [1, 2]
 
 
 def test_a_setting_of_one_namespace_is_not_the_others(services: dict[str, Any], namespace: Spark) -> None:

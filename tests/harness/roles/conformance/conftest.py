@@ -42,6 +42,8 @@ def start(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Start:
         fleet = Fleet(chosen, folder=folder, cache=cache_dir(), project=PROJECT, session=session)
         try:
             fleet.start(lambda event: None)
+            for service in fleet.services.values():
+                service.prepare()
             yield fleet
         finally:
             for service in fleet.services.values():
