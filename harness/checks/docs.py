@@ -45,7 +45,7 @@ dag-id = "[a-z]+(_[a-z0-9]+)+"
 denied-operators = ["Bash*"]
 ```
 
-`harness check --fix` repairs what is mechanical in the DAG files, says what it changed, and checks again: a timeout
+`harness check --fix` repairs what is mechanical in the checked files, says what it changed, and checks again: a timeout
 for `requests` (DAG208), arguments that have another name or none (DAG604, DAG605), trigger rules that were renamed
 (DAG023), and what ruff's AIR rules move, with the imports that nothing needs any more. `--diff` shows the same and
 changes nothing; its exit code is 1 when there is something to repair. A finding that a reason hides is not repaired.

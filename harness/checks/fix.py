@@ -12,7 +12,9 @@ import shutil
 import tempfile
 import tokenize
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from harness.checks.air import CODES, air_changes, air_findings, unused_imports
@@ -20,7 +22,7 @@ from harness.checks.config import Settings
 from harness.checks.engine import Judge, finding_of, hides, repeats
 from harness.checks.model import Finding
 from harness.checks.registry import registry_of
-from harness.checks.run import Request, module_name, project_root
+from harness.checks.run import Request, examine, module_name, nothing_in, project_root
 from harness.checks.selection import resolved
 from harness.checks.source.edits import Edit, Edits, apply, overlap
 from harness.checks.source.file import SourceFile
@@ -34,6 +36,7 @@ PASSES = 50
 
 
 Kind = tuple[str, str, str]
+Reader = Callable[[str], SourceFile]
 
 
 class Fixed(Frozen):
@@ -62,31 +65,37 @@ class Repaired(Frozen):
 
 
 def repair(request: Request, *, write: bool) -> list[Repaired]:
-    """Repair the DAG files of a request, and return those in which something was to be repaired.
-
-    Modules that DAG files use are left as they are.
+    """Repair the DAG files of a request and the modules that they use, and return those that had something to repair.
 
     Args:
         write: change the files, instead of only saying what would be changed.
 
     Raises:
         ConfigError: a path or a setting is wrong, or a file cannot be written.
+        NothingChecked: there is no DAG file.
     """
     settings = request.settings or Settings.load(request.paths[0])
     registry = registry_of(settings.plugins, project_root(request.paths[0]))
     judge = Judge(registry, resolved(settings, registry))
     found = find_files(request.paths, project_root(request.paths[0]))
-    asks_ruff = found.files and any(map(judge.settings.selects, CODES))
+    if not found.files:
+        raise nothing_in(request.paths)
+    asks_ruff = any(map(judge.settings.selects, CODES))
     stale = {finding.path for finding in air_findings(found.files)} if asks_ruff else set()
     inside = [path.resolve() for path in request.paths]
+    readers: dict[str, Reader] = {
+        path: partial(_dag_file, path, module_name(path, found.roots)) for path in found.files
+    }
+    project = examine(replace(request, settings=judge.settings, load=False, cache=False, environment=None), judge)
+    readers |= {helper.path: partial(_as, helper) for helper in project.own_helpers}
     done = []
-    for path in found.files:
+    for path, reader in readers.items():
         target = Path(path).resolve()
         content = _read(target) if any(target.is_relative_to(place) for place in inside) else None
         if content is None:
             continue
         text, encoding, ends = content
-        repaired = _Repairer(judge, path, module_name(path, found.roots), asks_ruff=path in stale).run(text)
+        repaired = _Repairer(judge, path, reader, asks_ruff=path in stale).run(text)
         if repaired.fixed:
             done.append(repaired)
             if write:
@@ -94,13 +103,34 @@ def repair(request: Request, *, write: bool) -> list[Repaired]:
     return done
 
 
-class _Repairer:
-    """Repairs the text of one file."""
+def _dag_file(path: str, module: str, text: str) -> SourceFile:
+    return SourceFile(path, text, module)
 
-    def __init__(self, judge: Judge, path: str, module: str, *, asks_ruff: bool) -> None:
+
+def _as(helper: SourceFile, text: str) -> SourceFile:
+    """Return another text of a module, which runs when the module does."""
+    file = SourceFile(helper.path, text, helper.module, parsed=False)
+    for moment in helper.code.top:
+        file.reach.enter(moment)
+    for function in helper.code.functions.values():
+        if twin := file.code.by_name.get(function.name):
+            for moment in function.moments:
+                file.reach.mark(twin, moment)
+    return file
+
+
+class _Repairer:
+    """Repairs the text of one file.
+
+    Args:
+        reader: makes a source file of a text.
+        asks_ruff: ruff has found something in it.
+    """
+
+    def __init__(self, judge: Judge, path: str, reader: Reader, *, asks_ruff: bool) -> None:
         self.judge = judge
         self.path = path
-        self.module = module
+        self.reader = reader
         self.asks_ruff = asks_ruff
 
     def run(self, text: str) -> Repaired:
@@ -134,7 +164,7 @@ class _Repairer:
                 yield finding, edits
 
     def _found(self, text: str) -> Iterator[tuple[Finding, Edits]]:
-        file = SourceFile(self.path, text, self.module)
+        file = self.reader(text)
         own = []
         for rule in self.judge.rules:
             if rule.scope == "file":

@@ -161,6 +161,10 @@ def _skipped_by(dag: Dag, branch: Task, given: Outcome) -> set[str]:
 
 
 def _state(dag: Dag, task: Task, states: Mapping[str, str], own: str) -> str:
+    # without the list that it is mapped over, a task cannot be expanded, whatever its trigger rule
+    sources = {states[name] for name in task.mapped_over if name in states}
+    if sources & {FAILED, UPSTREAM_FAILED}:
+        return UPSTREAM_FAILED
     seen: Counts = Counter(states[name] for name in task.upstream if name in states)
     if not seen or task.trigger_rule == "always":
         return own

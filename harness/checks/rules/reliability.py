@@ -238,7 +238,8 @@ def _recovers(file: SourceFile, handler: ast.ExceptHandler) -> bool:
         return False
     done = [_spoken_call(call) for statement in attempt.body for call in _calls(statement)]
     again = {_spoken_call(call) for statement in handler.body for call in _calls(statement)}
-    if (again - _TALKING).intersection(done) or (done and all(map(_cleans, done))):
+    work = set(done) - _TALKING
+    if again & work or (work and all(map(_cleans, work))):
         return True
     told = "BLE001" in file.lines[handler.lineno - 1]
     return told or any(look(file, attempt) for look in (_is_one_of_several, _is_tested_later, _answers))

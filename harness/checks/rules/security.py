@@ -66,7 +66,9 @@ def _named_values(file: SourceFile) -> Iterator[tuple[str, ast.expr]]:
     for node in file.names.nodes:
         match node:
             case ast.keyword(arg=str(name), value=value):
-                yield name, value
+                # a Secret of Kubernetes is named, not told
+                if not (name == "secret" and _is_kubernetes_secret(file, node)):
+                    yield name, value
             case ast.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):
                     if isinstance(key, ast.Constant) and isinstance(key.value, str):
@@ -77,6 +79,11 @@ def _named_values(file: SourceFile) -> Iterator[tuple[str, ast.expr]]:
                 yield name, value
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 yield name, value
+
+
+def _is_kubernetes_secret(file: SourceFile, keyword: ast.keyword) -> bool:
+    call = file.names.parents.get(keyword)
+    return isinstance(call, ast.Call) and (file.resolve(call.func) or ast.unparse(call.func)).endswith("Secret")
 
 
 def _looks_secret(text: str) -> bool:
@@ -221,17 +228,17 @@ def unsafe_eval(file: SourceFile) -> Iterator[Hit]:
         @task
         def sources(text):
             return read(text)  # <-
-    Limits: `eval` and `exec` of a constant are left out.
+    Limits: `eval` and `exec` of a constant are left out; so is yaml.FullLoader: since PyYAML 5.4 it makes no objects.
     Source: CWE-94, CWE-502; ruff S307, S506.
     """
-    safe = ("SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader")
+    safe = ("SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader", "FullLoader")
     for call in file.calls:
         if call.name in ("yaml.load", "yaml.load_all", "ruamel.yaml.load"):
             loader = call.expression("Loader", 1)
             name = file.resolve(loader) if loader is not None else "" if call.states("Loader") else "yaml.Loader"
             if name.startswith("yaml.") and not name.endswith(safe):
                 yield at(call, f"{call.method} builds any object that the text names", "yaml.safe_load(...)")
-        elif call.name in ("eval", "exec", "yaml.unsafe_load", "yaml.full_load") and not _constant(call):
+        elif call.name in ("eval", "exec", "yaml.unsafe_load") and not _constant(call):
             yield at(call, f"{call.method}(...) runs text as code", "parse it: json, ast.literal_eval, yaml.safe_load")
 
 

@@ -23,7 +23,7 @@ _VERBS = {
     "create": r"\bcreate\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+|unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?"
     + _NAME,
     "drop": rf"\bdrop\s+table\s+(?:if\s+exists\s+)?{_NAME}",
-    "copy": rf"\bcopy\s+{_NAME}\b[^;]*?\bfrom\b",
+    "copy": rf"\bcopy\s+(?:into\s+)?{_NAME}\b[^;]*?\bfrom\b",
     "read": rf"\b(?:from|join|using)\s+{_NAME}",
 }
 _PATTERNS = {verb: re.compile(pattern, re.IGNORECASE) for verb, pattern in _VERBS.items()}

@@ -79,6 +79,7 @@ RETRIED = {
     "cleaning up": """
         try:
             rows.close()
+            print("closed")
         except Exception:
             print("was closed")
 """,
@@ -206,6 +207,20 @@ with DAG("{rule}", schedule=None):
     join = BashOperator(task_id="join", bash_command="join", trigger_rule="{rule}")
     choose() >> [old, new] >> join
 """
+MAPPED = """\
+with DAG("mapped", schedule=None):
+    @task
+    def fetch():
+        return [1, 2]
+    @task
+    def load(one):
+        return one
+    @task(trigger_rule="none_skipped")
+    def analyze(one):
+        return one
+    fetched = fetch()
+    load.expand(one=fetched) >> analyze.expand(one=fetched)
+"""
 FILES = {
     "asset": ASSET,
     "made_once": TWICE.format(name="once", call=""),
@@ -260,6 +275,44 @@ def test_a_question_ends_when_its_time_is_over(ask: Ask) -> None:
 def test_a_failure_in_one_arm_is_hidden_by_the_join_not_by_the_other_arm(ask: Ask) -> None:
     assert ask("one_success", "DAG012") == []
     assert len(ask("all_done", "DAG012")) == 1
+
+
+@pytest.mark.slow
+def test_a_task_that_cannot_be_expanded_hides_nothing(tmp_path: Path) -> None:
+    (finding,) = found(tmp_path, MAPPED, "DAG012", load=True)
+    assert finding.message.startswith("a failure of 'load' is hidden")
+
+
+def test_a_secret_of_kubernetes_is_named_and_not_told(tmp_path: Path) -> None:
+    code = """
+from airflow.providers.cncf.kubernetes.secret import Secret
+NAMED = Secret(deploy_type="env", deploy_target="PASSWORD", secret="postgres-secrets", key="password")
+TOLD = dict(secret="hunter2-of-prod")
+"""
+    (finding,) = found(tmp_path, code, "DAG501")
+    assert finding.line == len(HEAD.splitlines()) + 4
+
+
+def test_a_copy_into_a_table_that_is_emptied_first_adds_nothing(tmp_path: Path) -> None:
+    code = """
+@task
+def load(cursor):
+    cursor.execute("DELETE FROM cims")
+    cursor.execute("COPY INTO cims FROM @stage/cims.csv")
+    cursor.execute("COPY INTO other FROM @stage/other.csv")
+"""
+    (finding,) = found(tmp_path, code, "DAG304")
+    assert "into other" in finding.message
+
+
+def test_a_loader_that_makes_no_objects_runs_no_code(tmp_path: Path) -> None:
+    code = """
+import yaml
+A = yaml.load("a: 1", Loader=yaml.FullLoader)
+B = yaml.load("a: 1", Loader=yaml.UnsafeLoader)
+"""
+    (finding,) = found(tmp_path, code, "DAG507")
+    assert finding.line == len(HEAD.splitlines()) + 4
 
 
 def test_the_hint_at_a_hidden_failure_says_what_a_teardown_costs(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from harness.checks.config import Settings
 from harness.checks.fix import Repaired, repair
 from harness.checks.run import Request
 from harness.cli.main import main
-from harness.errors import ConfigError
+from harness.errors import ConfigError, NothingChecked
 
 OLD = """\
 import requests
@@ -114,7 +114,7 @@ def test_a_diff_is_shown_and_nothing_is_written(dags: Path, capsys: pytest.Captu
     ids=["a comment", "a setting", "a path", "another selection", "unseen arguments", "an argument without brackets"],
 )
 def test_what_has_a_reason_or_no_safe_repair_stays(dags: Path, line: str, settings: Settings) -> None:
-    code = "import requests\nfrom airflow.sdk import task\n@task\ndef load(given, more):\n    "
+    code = "import requests\nfrom airflow.sdk import dag, task\n@task\ndef load(given, more):\n    "
     (dags / "old.py").write_text(f"{code}{line}\n")
     assert mend(dags, settings=settings) == []
     assert (dags / "old.py").read_text() == f"{code}{line}\n"
@@ -149,13 +149,39 @@ def test_encoding_line_ends_and_permissions_of_a_file_stay(dags: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["from airflow.sdk import DAG\nDAG(schedule_interval=\n", "dag = airflow\r\n\nx = 1"]
+    "content",
+    [
+        "from airflow.sdk import DAG\nDAG(schedule_interval=\n",
+        "import requests\r\nfrom airflow.sdk import DAG\nDAG('a', schedule_interval=None)\n",
+    ],
 )
 def test_a_file_that_does_not_parse_or_mixes_line_ends_is_left(dags: Path, content: str) -> None:
     file = dags / "old.py"
     file.write_bytes(content.encode())
     assert mend(dags) == []
     assert file.read_bytes() == content.encode()
+
+
+def test_a_module_that_tasks_use_is_repaired_below_the_checked_paths_alone(dags: Path, tmp_path: Path) -> None:
+    helper = "import requests\n\n\ndef fetch():\n    return requests.get('x').ok\n"
+    for place in (dags, tmp_path):
+        (place / f"in_{place.name}.py").write_text(helper)
+    names = ("in_dags", f"in_{tmp_path.name}")
+    imports = "".join(f"from {name} import fetch as {name}\n" for name in names)
+    calls = " or ".join(f"{name}()" for name in names)
+    code = f"from airflow.sdk import DAG, task\n{imports}\n\n@task\ndef load():\n    return {calls}\n"
+    (dags / "old.py").write_text(f"{code}\n\nwith DAG('a', schedule=None):\n    load()\n")
+
+    done = mend(dags)
+
+    assert [file.path for file in done] == ["dags/in_dags.py"]
+    assert (dags / "in_dags.py").read_text() == helper.replace("'x'", "'x', timeout=30")
+    assert (tmp_path / f"in_{tmp_path.name}.py").read_text() == helper
+
+
+def test_no_dag_file_is_not_a_success(tmp_path: Path) -> None:
+    with pytest.raises(NothingChecked):
+        mend(tmp_path, write=False)
 
 
 def test_a_file_elsewhere_that_a_link_leads_to_is_left(dags: Path, tmp_path: Path) -> None:
