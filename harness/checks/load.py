@@ -117,6 +117,7 @@ class Loader:
         options = Options(
             deadline=seconds * len(paths) + 30,
             grace=(0.5, 0.5),
+            cwd=self.roots[-1],  # as a run has it: what a file opens by a relative path is the project's
             sys_path=self.roots,
             memory_mb=self.settings.memory_mb + 300,
             output="/dev/null",

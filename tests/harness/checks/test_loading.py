@@ -164,3 +164,20 @@ def test_a_cycle_is_an_import_error(tmp_path: Path) -> None:
     file.write_text(as_file(rule, rule.page.bad))
     found = check(Request((tmp_path,), Settings(select=("DAG0",)), cache=False)).findings
     assert {(f.rule, f.message.partition(":")[0]) for f in found} >= {("DAG001", "AirflowDagCycleException")}
+
+
+def test_a_relative_path_in_a_file_means_the_project_as_in_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "day.sql").write_text("select 1")
+    (tmp_path / "dags" / "relative.py").write_text(
+        "from airflow.sdk import DAG\n"
+        "from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator\n"
+        "with DAG('relative', schedule=None, template_searchpath='sql', doc_md=open('sql/day.sql').read()):\n"
+        "    SQLExecuteQueryOperator(task_id='load', conn_id='db', sql='day.sql')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    _, judged = examined((Path("dags"),), Settings(select=("DAG001", "DAG031")), cache=False)
+    assert judged.findings == []

@@ -31,5 +31,5 @@ def fill_in(project: Path) -> None:
     shutil.copy(HERE / "seeds" / f"{project.name}.py", project / "seeds_of_the_author.py")
     named = [(dag, seed) for dag, seed in SEEDS[project.name].items() if seed]
     lines = "".join(f'  {dag}: {{seed: "seeds_of_the_author:{seed}"}}\n' for dag, seed in named)
-    with (project / "environments" / "dev.yaml").open("a") as environment:
+    with (project / "environments" / "base.yaml").open("a") as environment:
         environment.write(f"dags:\n{lines}")

@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -34,6 +35,14 @@ BLOCKS = {
     "spark": "{}",
 }
 
+#: a name in the code: each client then has a server of its own
+LITERAL = SLEEPER.replace(
+    "import time", "import time\nfrom airflow.providers.amazon.aws.hooks.s3 import S3Hook"
+).replace(
+    "        print(",
+    "        S3Hook('aws').load_string('a', key='k', bucket_name='lake') if time is None else None\n        print(",
+)
+
 #: a word of the command line by which a process of a victim is told from the others
 WORDS = {
     "client": "-m harness ",
@@ -45,13 +54,13 @@ WORDS = {
 }
 
 
-def write_project(folder: Path, services: dict[str, str]) -> Path:
+def write_project(folder: Path, services: dict[str, str], dag: str = SLEEPER) -> Path:
     """Make a project whose one task sleeps, with the folders in which a session leaves things."""
     for name in ("environments", "dags", "runtime", "tmp"):
         (folder / name).mkdir()
     lines = "".join(f"  {name}: {block}\n" for name, block in services.items())
     (folder / "environments" / "dev.yaml").write_text(f"stage: dev\nservices:\n{lines}")
-    (folder / "dags" / "sleeps.py").write_text(SLEEPER)
+    (folder / "dags" / "sleeps.py").write_text(dag)
     return folder
 
 
@@ -111,26 +120,36 @@ def remains(project: Path) -> list[str]:
     return found + [" ".join(process.info["cmdline"] or ()) for process in processes_of(project)]
 
 
-def attempt(services: list[str], victim: str, moment: float, signum: signal.Signals) -> bool:
-    """Strike client and service after so many seconds, and tell whether nothing is left within the bar."""
-    with tempfile.TemporaryDirectory(prefix="k", dir="/tmp") as folder:
-        project = write_project(Path(folder), {name: BLOCKS[name] for name in services})
-        project.chmod(0o755)
-        with running(project):
-            time.sleep(moment)
-            struck = strike(project, ["client", victim], signum)
+@dataclass(frozen=True)
+class Attempt:
+    """What is struck, and when: two clients whose names stand in the code have servers of their own."""
+
+    services: list[str]
+    victim: str
+    moment: float
+    signum: signal.Signals
+    clients: int = 1
+
+    def leaves_nothing(self) -> bool:
+        """Strike clients and service, and tell whether nothing is left within the bar."""
+        with tempfile.TemporaryDirectory(prefix="k", dir="/tmp") as folder, ExitStack() as stack:
+            blocks = {name: BLOCKS[name] for name in self.services}
+            project = write_project(Path(folder), blocks, SLEEPER if self.clients == 1 else LITERAL)
+            project.chmod(0o755)
+            stack.callback(_end_all, project)
+            for _ in range(self.clients):
+                stack.enter_context(running(project))
+            time.sleep(self.moment)
+            struck = strike(project, ["client", self.victim], self.signum)
             began = time.monotonic()
             clean = eventually(lambda: not remains(project), BAR)
             seconds = time.monotonic() - began
             left = "" if clean else "\n  " + "\n  ".join(remains(project))
-        asleep = any("asleep" in log.read_text() for log in project.glob(".harness/runs/*/**/*.log"))
+            asleep = any("asleep" in log.read_text() for log in project.glob(".harness/runs/*/**/*.log"))
         phase = "in its task" if asleep else "before it"
-        print(
-            f"{moment:5.1f} s {phase:11} {signum.name} {'+'.join(struck):16} gone after {seconds:4.1f} s{left}",
-            flush=True,
-        )
-        _end_all(project)
-    return clean
+        words = f"{self.moment:5.1f} s {phase:11} {self.signum.name} {'+'.join(struck):16}"
+        print(f"{words} gone after {seconds:4.1f} s{left}", flush=True)
+        return clean
 
 
 def _end_all(project: Path) -> None:
@@ -146,6 +165,7 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=40)
     parser.add_argument("--span", type=float, default=12.0, help="seconds within which the moment lies")
     parser.add_argument("--freeze", action="store_true", help="stop every second victim (SIGSTOP), in place of kill -9")
+    parser.add_argument("--clients", type=int, default=1, help="with more than one, each has servers of its own")
     options = parser.parse_args()
     services = options.services.split(",")
     victims = (options.victims or options.services).split(",")
@@ -154,7 +174,8 @@ def main() -> None:
         moment = (number + random.random()) * options.span / options.tries
         frozen = options.freeze and number // len(victims) % 2
         signum = signal.SIGSTOP if frozen else signal.SIGKILL
-        failed += not attempt(services, victims[number % len(victims)], moment, signum)
+        attempt = Attempt(services, victims[number % len(victims)], moment, signum, options.clients)
+        failed += not attempt.leaves_nothing()
     print(f"{options.tries} tries, {failed} left something after {BAR:.0f} s")
     sys.exit(1 if failed else 0)
 

@@ -9,4 +9,4 @@ def orders(services, dates, data):
 def revenue(services, dates, data):
     create = "CREATE SCHEMA raw; CREATE TABLE raw.orders (region text, day date, id int, amount numeric(10, 2))"
     services["postgres"].client.execute(create)
-    services["postgres"].client.execute("INSERT INTO raw.orders VALUES ('emea', '2026-01-06', 1, 10.5)")
+    services["postgres"].client.execute("INSERT INTO raw.orders VALUES ('emea', '2026-01-02', 1, 10.5)")

@@ -1,7 +1,7 @@
 """Every Monday: last week's revenue as one object for finance."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.postgres.hooks.postgres import PostgresHook
@@ -13,9 +13,9 @@ QUERY = "SELECT region, sum(amount) FROM raw.orders WHERE day >= %s AND day < %s
 @dag(schedule="0 7 * * MON", start_date=datetime(2026, 1, 1), catchup=False, tags=["finance"])
 def weekly_report():
     @task
-    def revenue(data_interval_start=None, data_interval_end=None):
+    def revenue(data_interval_end=None):
         hook = PostgresHook(postgres_conn_id="dwh")
-        rows = hook.get_records(QUERY, parameters=(data_interval_start, data_interval_end))
+        rows = hook.get_records(QUERY, parameters=(data_interval_end - timedelta(days=7), data_interval_end))
         return {region: float(amount) for region, amount in rows}
 
     @task
