@@ -246,7 +246,7 @@ class Lab:
         report = trial.session.run(self.dag_id, namespace=self._with_planted(trial.namespace), **options)
         if report.timed_out and self.until is not None and time.monotonic() > self.until:
             raise Expired("the time for this proof is over")
-        _refuse_ruins(step, report)
+        refuse_ruins(step, report)
         if report.passed and not step.faults:
             self._slowest = max(self._slowest, report.seconds)
         if not part_of_a_run:
@@ -284,7 +284,7 @@ def _seeds(trial: _Trial, step: Step) -> bool:
     return bool(step.inputs) or not trial.done
 
 
-def _refuse_ruins(step: Step, report: RunReport) -> None:
+def refuse_ruins(step: Step, report: RunReport) -> None:
     """Refuse to conclude anything from a step that was not carried out.
 
     Raises:
