@@ -133,6 +133,7 @@ class ProofResult(Frozen):
         reproduce: a command that decides this property alone.
         test: a pytest test that fails as long as the claim is violated.
         checked: how many claims were decided.
+        judged: the outputs that the plain runs changed which scenarios were compared with, as `service: name`.
     """
 
     property: str
@@ -144,6 +145,7 @@ class ProofResult(Frozen):
     reproduce: str = ""
     test: str = ""
     checked: int = 0
+    judged: tuple[str, ...] = ()
     runs: int = 0
     seconds: float = 0.0
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from harness.models.fault import RecordWrites, TaskFault, WritePoint, unmapped
 from harness.models.proof import Claim, Equals, Must, Scenario, Together
+from harness.proofs.judge import must_pass
 from harness.proofs.lab import Lab
 from harness.proofs.registry import proof
 from harness.proofs.steps import disturbed, first_tasks, in_order, repaired, tasks, two_dates
@@ -26,6 +27,7 @@ def claims(lab: Lab) -> Iterator[Claim]:
     before = in_order([first]) if first else ()
     after = (*before, *in_order([second]))
     recorded = (*before, disturbed(second, RecordWrites(), inputs=(second,)))
+    must_pass(lab, recorded)
     writes = lab.carry_out(recorded).report.runs[-1].writes
     several = _with_several_commits(writes)
     for fault in _faults(lab, writes):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError
-from harness.models.proof import Claim, DagProofs, ProofEvent, ProofResult, ProveReport, Step
+from harness.models.proof import Claim, DagProofs, Outcome, ProofEvent, ProofResult, ProveReport, Step
+from harness.models.words import count
 from harness.proofs import registry
-from harness.proofs.judge import Breaks, NeverFired, Unfit, judge
+from harness.proofs.judge import Breaks, CutOff, NeverFired, Unfit, judge, judged
 from harness.proofs.lab import Clocks, Expired, Lab
 from harness.proofs.registry import PROPERTIES, Proof, Undecidable
 from harness.proofs.reproduce import as_test, command
@@ -18,6 +20,9 @@ from harness.proofs.reproduce import as_test, command
 if TYPE_CHECKING:
     from harness.api import Session
 
+
+#: outputs that are named in a reason; all of them are in the result
+SHOWN = 4
 
 OnEvent = Callable[[ProofEvent], None]
 
@@ -104,44 +109,79 @@ def _teller(dag_id: str, name: str, on_event: OnEvent) -> Callable[[Step, int], 
 
 
 def _decide(lab: Lab, one: Proof) -> ProofResult:
-    held, passed_over = 0, 0
+    tally = _Tally()
     try:
         for claim in one.claims(lab):
             try:
                 differences = judge(lab, claim)
             except NeverFired:
-                passed_over += 1
+                tally.never_fired += 1
                 continue
+            changed = judged(lab, claim)
+            tally.outputs |= changed
             if differences:
-                return _refuted(lab, one, claim, differences, held + 1)
-            held += 1
+                return tally.on(_refuted(lab, one, claim, differences, tally.held + 1))
+            tally.held += bool(changed)
+            tally.idle += not changed
     except Breaks as error:
         because = "a date does not pass once an earlier one has run, so nothing else can be said of it"
         claim = Claim(scenario=error.scenario, must=(), because=because)
-        return _refuted(lab, one, claim, error.reasons, held + 1)
-    except (Undecidable, Unfit) as error:
-        return ProofResult(property=one.id, outcome="undecided", reason=str(error), checked=held)
+        return tally.on(_refuted(lab, one, claim, error.reasons, tally.held + 1))
+    except (Undecidable, Unfit, CutOff) as error:
+        return tally.on(ProofResult(property=one.id, outcome="undecided", reason=str(error), checked=tally.held))
     except Expired as error:
-        reason = f"{error}; what was decided until then holds: {held} {_scenarios(held)}"
-        return ProofResult(property=one.id, outcome="undecided", reason=reason, checked=held)
-    if not held:
-        reason = "nothing could be decided: no fault of its scenarios took place"
-        return ProofResult(property=one.id, outcome="undecided", reason=reason)
-    beside = f", {passed_over} passed over because their fault never took place" if passed_over else ""
-    return ProofResult(
-        property=one.id, outcome="holds", reason=f"{one.says}: {held} {_scenarios(held)}{beside}", checked=held
-    )
+        reason = f"{error}; what was decided until then holds: {count(tally.held, 'scenario')}"
+        return tally.on(ProofResult(property=one.id, outcome="undecided", reason=reason, checked=tally.held))
+    outcome: Outcome = "holds" if tally.held else "undecided"
+    reason = f"{one.says}: {tally.in_words()}" if tally.held else tally.why_nothing(lab)
+    return tally.on(ProofResult(property=one.id, outcome=outcome, reason=reason, checked=tally.held))
 
 
-def _scenarios(number: int) -> str:
-    return "scenario" if number == 1 else "scenarios"
+@dataclass
+class _Tally:
+    """What a proof came to so far.
+
+    Args:
+        held: claims that hold, and could have failed.
+        idle: claims that hold over runs which changed no output: they could not have failed.
+        never_fired: claims whose fault did not take place.
+        outputs: what the runs that were compared with had changed.
+    """
+
+    held: int = 0
+    idle: int = 0
+    never_fired: int = 0
+    outputs: set[str] = field(default_factory=set)
+
+    def on(self, result: ProofResult) -> ProofResult:
+        """Write on a result what it was judged by."""
+        return result.model_copy(update={"judged": tuple(sorted(self.outputs))})
+
+    def in_words(self) -> str:
+        names = sorted(name.partition(": ")[2] for name in self.outputs)
+        shown = names if len(names) <= SHOWN else [*names[: SHOWN - 1], f"{len(names) - SHOWN + 1} more"]
+        return "".join(
+            [
+                f"{count(self.held, 'scenario')}, judged by {count(len(names), 'changed output')} ({', '.join(shown)})",
+                f", {self.idle} passed over because no output changed in them" if self.idle else "",
+                f", {self.never_fired} passed over because their fault never took place" if self.never_fired else "",
+            ]
+        )
+
+    def why_nothing(self, lab: Lab) -> str:
+        if not self.idle:
+            return "nothing could be decided: no fault of its scenarios took place"
+        declared = ", ".join(name for names in lab.spec.outputs.values() for name in names)
+        what = f"of the declared outputs ({declared})" if declared else "in the stores"
+        when = ", ".join(date.removesuffix("T00:00:00+00:00") for date in lab.dates)
+        return f"nothing was judged: no plain run changed anything {what}; dates tried: {when}"
 
 
 def _shortened(lab: Lab, claim: Claim, differences: list[str]) -> tuple[Claim, list[str]]:
     """Return the claim over its shorter scenario with what differs there, when that refutes it too."""
     if claim.shorter:
         shorter = claim.model_copy(update={"scenario": claim.shorter, "shorter": ()})
-        with suppress(NeverFired, Unfit, Breaks, Expired):
+        with suppress(NeverFired, Unfit, Breaks, CutOff, Expired):
             if found := judge(lab, shorter):
                 return shorter, found
     return claim, differences

@@ -7,10 +7,11 @@ from fnmatch import fnmatchcase
 
 from harness.models.proof import Claim, Empties, Ends, Equals, Fails, Hides, Keeps, Must, Scenario, Step, Together
 from harness.models.run import RunReport, RunResult
-from harness.models.snapshot import Dataset
+from harness.models.snapshot import Dataset, Difference
 from harness.proofs.lab import Lab, Left
 from harness.proofs.leaks import find_leaks
 from harness.state import Snapshot, diff, in_words
+from harness.state.diff import holds_data
 
 #: the object that says that a folder is complete
 MARKER = "/_SUCCESS"
@@ -37,6 +38,10 @@ class Breaks(Exception):
         self.reasons = reasons
 
 
+class CutOff(Exception):
+    """A step was ended by the experiment's patience, so what it left is not what the DAG leaves."""
+
+
 class NeverFired(Exception):
     """The fault of a scenario did not take place, so nothing was shown."""
 
@@ -48,11 +53,11 @@ def judge(lab: Lab, claim: Claim) -> list[str]:
         Unfit: a run of a reference does not pass, although it has no fault in it.
         Breaks: it does not pass after those before it, and passes alone.
         NeverFired: a fault of the scenario, or of a reference, did not take place.
+        CutOff: something contradicts it, and a step did not come to its end; unless the claim is about that.
         Expired: the proof's time is over.
     """
-    references = _references(claim)
-    for reference in references:
-        _must_pass(lab, reference)
+    for reference in references(claim):
+        must_pass(lab, reference)
         _must_have_fired(lab, reference)
     left = lab.carry_out(claim.scenario)
     found: list[str] = []
@@ -60,21 +65,46 @@ def judge(lab: Lab, claim: Claim) -> list[str]:
         _must_have_fired(lab, claim.scenario[:length])
         found += _unexpected_failure(lab, claim, claim.scenario[:length])
     if not found:
+        _must_have_ended(lab, claim)
         found = [sentence for must in claim.must for sentence in _judge(lab, claim, must, left)]
+    if found:
+        _must_have_ended(lab, claim, at=claim.scenario)
     return found[:TOLD] + ([f"and {len(found) - TOLD} more"] if len(found) > TOLD else [])
 
 
-def _references(claim: Claim) -> list[Scenario]:
+def judged(lab: Lab, claim: Claim) -> set[str]:
+    """Return the outputs that the plain runs of a claim changed: without one, nothing could have differed."""
+    return {
+        unit(lab, one)
+        for reference in references(claim)
+        for length in range(1, len(reference) + 1)
+        for one in lab.carry_out(reference[:length]).changed
+    }
+
+
+def references(claim: Claim) -> list[Scenario]:
+    """Return the scenarios that a claim compares with.
+
+    What compares with nothing, because it is about how a run ends or what it tells, has a plain run of its first date
+    beside it: what fails by itself cannot be blamed on a fault, and a DAG that does nothing has no secret to tell.
+    """
     found: list[Scenario] = []
     for must in claim.must:
         if isinstance(must, Equals):
             found += must.references
         elif isinstance(must, Keeps):
             found.append(must.reference)
-    return found
+    first = claim.scenario[0].dates[:1]
+    return found or [(Step(dates=first, inputs=first),)]
 
 
-def _must_pass(lab: Lab, reference: Scenario) -> None:
+def must_pass(lab: Lab, reference: Scenario) -> None:
+    """Refuse to conclude anything from a plain scenario that fails by itself.
+
+    Raises:
+        Unfit: a run of it does not pass.
+        Breaks: it does not pass after those before it, and passes alone.
+    """
     for length in range(1, len(reference) + 1):
         report = lab.carry_out(reference[:length]).report
         step = reference[length - 1]
@@ -97,6 +127,26 @@ def _unexpected_failure(lab: Lab, claim: Claim, scenario: Scenario) -> list[str]
     last = scenario == claim.scenario and any(isinstance(must, Fails | Ends | Empties) for must in claim.must)
     report = lab.carry_out(scenario).report
     return [] if last or _disturbed(scenario[-1]) or report.passed else _failure(scenario[-1], report)
+
+
+def _must_have_ended(lab: Lab, claim: Claim, *, at: Scenario = ()) -> None:
+    """Refuse to conclude from a scenario of which a step was cut off.
+
+    Args:
+        at: the whole scenario; without it, only its end, when the claim is about how that is.
+
+    Raises:
+        CutOff: with the step.
+    """
+    about_the_end = any(isinstance(must, Fails | Empties) for must in claim.must)
+    if any(isinstance(must, Ends) for must in claim.must) or not (at or about_the_end):
+        return
+    for length in range(1 if at else len(claim.scenario), len(claim.scenario) + 1):
+        report = lab.carry_out(claim.scenario[:length]).report
+        if report.timed_out:
+            step = claim.scenario[length - 1]
+            why = "; ".join(report.reasons[:1])
+            raise CutOff(f"'{step.in_words()}' was cut off, so what it left proves nothing: {why}")
 
 
 def _failure(step: Step, report: RunReport) -> list[str]:
@@ -142,11 +192,11 @@ def _equals(lab: Lab, must: Equals, left: Left) -> list[str]:
     """Each unit of the output is as one of the references has it; the differences are to the nearest one."""
     wanted = [lab.carry_out(reference).outputs for reference in must.references]
     outputs = _published(left.outputs, wanted)
-    names = {_unit(lab, dataset) for snapshot in [outputs, *wanted] for dataset in snapshot}
+    names = {unit(lab, dataset) for snapshot in [outputs, *wanted] for dataset in snapshot}
     found = []
     for name in sorted(names):
         mine = _part(lab, outputs, name)
-        compared = [[one for one in diff(_part(lab, other, name), mine) if not _nothing(one)] for other in wanted]
+        compared = [[one for one in diff(_part(lab, other, name), mine) if holds_data(one)] for other in wanted]
         if all(compared):
             nearest = min(compared, key=lambda differences: sum(one.added + one.removed for one in differences))
             half = f"{name} is neither as before nor as after: " if len(wanted) > 1 else ""
@@ -187,23 +237,14 @@ def _together(lab: Lab, must: Together, left: Snapshot) -> list[str]:
 
 
 def _changed_tables(before: Snapshot, after: Snapshot) -> set[tuple[str, str]]:
-    return {(one.service, one.name) for one in diff(before, after) if one.kind == "table" and not _nothing(one)}
+    return {(one.service, one.name) for one in diff(before, after) if one.kind == "table" and holds_data(one)}
 
 
-def _nothing(difference: object) -> bool:
-    """Tell whether a difference is only that an empty dataset is there or not: it holds no data."""
-    return (
-        getattr(difference, "change", "") != "changed"
-        and not getattr(difference, "added", 0)
-        and not getattr(difference, "removed", 0)
-    )
+def _part(lab: Lab, snapshot: Snapshot, name: str) -> Snapshot:
+    return Snapshot(datasets=tuple(one for one in snapshot if unit(lab, one) == name))
 
 
-def _part(lab: Lab, snapshot: Snapshot, unit: str) -> Snapshot:
-    return Snapshot(datasets=tuple(one for one in snapshot if _unit(lab, one) == unit))
-
-
-def _unit(lab: Lab, dataset: Dataset) -> str:
+def unit(lab: Lab, dataset: Dataset | Difference) -> str:
     """Return what a dataset is published with: the declared output, else itself, or the folder of an object."""
     for pattern in lab.spec.outputs.get(dataset.service, ()):
         if dataset.name.startswith(pattern) if pattern.endswith("/") else fnmatchcase(dataset.name, pattern):
@@ -235,7 +276,9 @@ def _fails(must: Fails, report: RunReport) -> list[str]:
     runs = list(_runs(report))
     if any(run.airflow_state == "failed" for run in runs):
         return []
-    states = ", ".join(f"{name} {state}" for name, state in runs[-1].states.items()) if runs else "no run"
+    states = ", ".join(f"{name} {state}" for name, state in runs[-1].states.items())
+    if any(run.airflow_state != "success" for run in runs):
+        return [f"the run does not end although {must.task} failed: {states}"]
     return [f"Airflow calls the run a success although {must.task} failed: {states}"]
 
 
@@ -246,7 +289,7 @@ def _empties(must: Empties, report: RunReport) -> list[str]:
     # what is declared to be skipped is so on other dates, too
     skipped = any(task.state == "skipped" and task.declared is None for task in run.tasks)
     without_failure = "skip" if skipped else "empty"
-    seen = without_failure if run.airflow_state == "success" else "fail"
+    seen = {"success": without_failure, "failed": "fail"}.get(run.airflow_state or "", "no end")
     if seen == must.outcome:
         return []
     return [f"a run without input is declared to {must.outcome}, and it ended as {seen}: {'; '.join(report.reasons)}"]

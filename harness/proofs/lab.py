@@ -6,7 +6,7 @@ import dataclasses
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,14 @@ from harness.errors import RunError, ServiceError
 from harness.models.fault import Fault, unmapped
 from harness.models.proof import Scenario, Step
 from harness.models.run import RunReport
+from harness.models.snapshot import Difference
 from harness.proofs.registry import Undecidable
 from harness.runner.request import Dates
 from harness.runner.survey import Survey, survey
 from harness.session.forkclient import ForkClient
-from harness.state import Snapshot, snapshot
+from harness.state import Snapshot, diff, snapshot
+from harness.state.diff import holds_data
+from harness.state.snapshot import is_output
 
 if TYPE_CHECKING:
     from harness.api import RunOptions, Session
@@ -51,11 +54,14 @@ class Left:
         report: of its runs.
         outputs: what the DAG publishes, after the step.
         everything: all content of the stores.
+        changed: what of the outputs the step itself changed, its seed left out; of a step on new input that has a fault
+            it is not known.
     """
 
     report: RunReport
     outputs: Snapshot
     everything: Snapshot
+    changed: tuple[Difference, ...] = ()
 
 
 class Lab:
@@ -127,6 +133,8 @@ class Lab:
         Raises:
             Expired: the proof's time is over.
             RunError: a seed or a snapshot failed.
+            ServiceError: a service was lost meanwhile.
+            Undecidable: a step did not come to any run.
         """
         if scenario not in self._left:
             trial, todo = self._begin(scenario)
@@ -197,11 +205,19 @@ class Lab:
 
     def _do(self, trial: _Trial, step: Step) -> Left:
         self.on_step(step, self.runs)
-        report = (trial.whole(step) if step.again else None) or self._run(trial, step)
+        whole = trial.whole(step) if step.again else None
+        report = whole or self._run(trial, step)
         trial.reports[step.dates] = report
+        seeded, before = _seeds(trial, step), self._left.get(trial.done)
         trial.done += (step,)
         everything = snapshot(trial.namespace.services, volatile=self.spec.volatile)
-        return Left(report, everything.only(self.spec), everything)
+        changed: Iterable[Difference] = ()
+        if seeded:
+            changed = () if whole else (one for run in report.runs for one in run.outputs)
+        elif before is not None:
+            changed = diff(before.everything, everything)
+        kept = tuple(one for one in changed if holds_data(one) and is_output(one, self.spec))
+        return Left(report, everything.only(self.spec), everything, kept)
 
     def _run(self, trial: _Trial, step: Step) -> RunReport:
         self.runs += 1
@@ -214,7 +230,9 @@ class Lab:
             "together": step.together,
             # a second try would strike the same way
             "single_try": tuple(sorted({_struck(fault) for fault in step.faults} - {""})),
-            "snapshot": False,
+            # what a seed puts in place just before is no change of the run's; without a seed the lab knows itself
+            "snapshot": _seeds(trial, step) and not step.faults,
+            "judge_outputs": False,
             "deadline": self.patience(step),
             "compression": COMPRESSION,
             "faults": step.faults,
@@ -228,6 +246,7 @@ class Lab:
         report = trial.session.run(self.dag_id, namespace=self._with_planted(trial.namespace), **options)
         if report.timed_out and self.until is not None and time.monotonic() > self.until:
             raise Expired("the time for this proof is over")
+        refuse_ruins(step, report)
         if report.passed and not step.faults:
             self._slowest = max(self._slowest, report.seconds)
         if not part_of_a_run:
@@ -258,6 +277,26 @@ class _Trial:
         """Return the last report of the step's dates when nothing in it failed: there is nothing to run again."""
         report = self.reports.get(step.dates)
         return report if report is not None and report.passed else None
+
+
+def _seeds(trial: _Trial, step: Step) -> bool:
+    """Tell whether inputs are put in place before a step; before the first one the stores are not known either."""
+    return bool(step.inputs) or not trial.done
+
+
+def refuse_ruins(step: Step, report: RunReport) -> None:
+    """Refuse to conclude anything from a step that was not carried out.
+
+    Raises:
+        ServiceError: a service was lost.
+        Undecidable: there is no run, not even a failed one.
+    """
+    lost = [one for one in report.services if not one.healthy]
+    if lost and not report.passed:
+        message = f"it was lost during '{step.in_words()}': {lost[0].detail or 'it does not answer'}"
+        raise ServiceError(message, role=lost[0].service, engine=lost[0].engine)
+    if not report.runs:
+        raise Undecidable(f"'{step.in_words()}' came to no run: {'; '.join(report.reasons) or 'no reason was given'}")
 
 
 def _struck(fault: Fault) -> str:

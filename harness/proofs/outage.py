@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness.faults.control import CUT
 from harness.models.fault import Outage, RecordWrites, unmapped
 from harness.models.proof import Claim, Equals
+from harness.proofs.judge import must_pass
 from harness.proofs.lab import Lab
 from harness.proofs.registry import Undecidable, proof
 from harness.proofs.steps import disturbed, in_order, repaired, tasks
@@ -37,8 +38,9 @@ def claims(lab: Lab) -> Iterator[Claim]:
 
 def _used(lab: Lab, date: str) -> dict[str, set[str]]:
     """Return the services that each task speaks with on a date; mapped tasks are one."""
-    recorded = lab.carry_out((disturbed(date, RecordWrites(), inputs=(date,)),))
+    recorded = (disturbed(date, RecordWrites(), inputs=(date,)),)
+    must_pass(lab, recorded)
     found: dict[str, set[str]] = {}
-    for task, services in recorded.report.runs[-1].used.items():
+    for task, services in lab.carry_out(recorded).report.runs[-1].used.items():
         found.setdefault(unmapped(task), set()).update(services)
     return {task: services for task, services in found.items() if services}

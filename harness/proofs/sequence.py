@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
 from harness.models.fault import TaskFault
 from harness.models.proof import Claim, Equals, Scenario, Step
-from harness.proofs.judge import NeverFired, judge
+from harness.proofs.judge import Breaks, CutOff, NeverFired, Unfit, judge
 from harness.proofs.lab import Expired, Lab
-from harness.proofs.registry import proof
+from harness.proofs.registry import Undecidable, proof
 from harness.proofs.steps import prepared, tasks
 
 #: how many sequences are drawn, and how long each is at most
@@ -30,7 +31,7 @@ def claims(lab: Lab) -> Iterator[Claim]:
         yield _smallest(lab, found)
     else:
         # what holds is claimed too, so that at least one sequence is known to have been decided
-        yield _claim(lab, [Step(dates=(lab.dates[0],))])
+        yield _claim(lab, [Step(dates=(date,)) for date in lab.dates])
 
 
 def _claim(lab: Lab, steps: list[Step]) -> Claim:
@@ -56,7 +57,7 @@ class Refuted(AssertionError):
 class Stopped(BaseException):
     """Something else than a find: Hypothesis would take an `Exception` for one, and repeat what led to it."""
 
-    def __init__(self, error: HarnessError) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
         self.error = error
 
@@ -66,6 +67,7 @@ def _search(lab: Lab) -> Claim | None:
 
     Raises:
         HarnessError: a sequence could not be run: a service was lost.
+        Undecidable, Unfit, Breaks, CutOff: nothing can be said of its sequences, or it is known without them.
     """
     from hypothesis import HealthCheck, Phase, settings
     from hypothesis.database import DirectoryBasedExampleDatabase
@@ -97,8 +99,9 @@ def _smallest(lab: Lab, found: Claim) -> Claim:
     """Leave out of a failing sequence, and replace, what it fails without: Hypothesis counts choices, not steps."""
     for simpler in _simpler(found.scenario):
         claim = _claim(lab, simpler)
-        if _fails(lab, claim):
-            return _smallest(lab, claim)
+        with suppress(Unfit, Breaks, CutOff):
+            if _fails(lab, claim):
+                return _smallest(lab, claim)
     return found
 
 
@@ -188,7 +191,7 @@ def _machine(lab: Lab) -> Any:
             claim = _claim(lab, self.steps)
             try:
                 fails = _fails(lab, claim)
-            except HarnessError as error:
+            except (HarnessError, Undecidable, Unfit, Breaks, CutOff) as error:
                 raise Stopped(error) from error
             if fails:
                 raise Refuted(claim)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from rich.markup import escape
 
 from harness.models.proof import DagProofs, ProofEvent, ProofResult, ProveReport
+from harness.models.words import count
 from harness.report.console import console
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def print_proofs(report: ProveReport) -> None:
         for outcome in _STYLES
         if any(one.outcome == outcome for one in proofs)
     )
+    for dag in report.dags:
+        if names := [one.property for one in dag.proofs if one.outcome == "skipped"]:
+            out.print(f"{dag.dag_id}: not judged, by declaration: {', '.join(names)}", markup=False, highlight=False)
     style = "bold green" if report.passed else "bold red"
     out.print(f"[{style}]{report.verdict.upper()}[/{style}] {counts} in {report.seconds:.1f} s")
 
@@ -70,13 +74,20 @@ def _table(dag: DagProofs) -> object:
     from rich.table import Table
 
     table = Table(box=None, show_header=True, header_style="bold", pad_edge=False)
-    for heading in (dag.dag_id, "outcome", "runs", "time", "why"):
+    for heading in (dag.dag_id, "outcome", "judged by", "runs", "time", "why"):
         table.add_column(heading, overflow="fold")
     for one in dag.proofs:
         style = _STYLES[one.outcome]
         outcome = f"[{style}]{one.outcome}[/{style}]"
-        table.add_row(one.property, outcome, str(one.runs), f"{one.seconds:.1f} s", escape(one.reason))
+        table.add_row(one.property, outcome, judged_by(one), str(one.runs), f"{one.seconds:.1f} s", escape(one.reason))
     return table
+
+
+def judged_by(one: ProofResult) -> str:
+    """Return what a proof had to go by, `2 outputs`: those that the runs changed which it compared with."""
+    if one.outcome == "skipped":
+        return "not judged"
+    return count(len(one.judged), "output") if one.judged else "nothing"
 
 
 def refutation(dag_id: str, one: ProofResult) -> list[str]:

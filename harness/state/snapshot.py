@@ -9,7 +9,7 @@ from typing import Any
 from harness.environment.references import covers
 from harness.environment.spec import DagSpec
 from harness.models.base import Frozen
-from harness.models.snapshot import Dataset
+from harness.models.snapshot import Dataset, Difference
 from harness.services.base import Service
 
 Volatile = Mapping[str, Mapping[str, Collection[str]]]
@@ -61,12 +61,12 @@ def outside(services: Mapping[str, Service[Any]]) -> dict[str, str]:
         return {f"{what} of {name}": mark for name, marks in found for what, mark in marks.items()}
 
 
-def is_output(dataset: Dataset, dag: DagSpec) -> bool:
+def is_output(dataset: Dataset | Difference, dag: DagSpec) -> bool:
     """Tell whether the DAG publishes this dataset (design: `outputs`, without `staging`)."""
     if _named(dataset, dag.staging):
         return False
     return not dag.outputs or _named(dataset, dag.outputs)
 
 
-def _named(dataset: Dataset, patterns: Mapping[str, list[str]]) -> bool:
+def _named(dataset: Dataset | Difference, patterns: Mapping[str, list[str]]) -> bool:
     return any(covers(pattern, dataset.name) for pattern in patterns.get(dataset.service, []))

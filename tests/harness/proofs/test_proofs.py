@@ -60,6 +60,8 @@ def test_a_sound_dag_keeps_every_promise(session: Session, name: str) -> None:
 
     assert result.outcome == "holds", (result.reason, result.differences)
     assert result.checked > 0
+    assert "postgres: warehouse.public.kept" in result.judged
+    assert "kept" in result.reason
 
 
 def test_tables_that_are_written_at_once_are_whole_although_a_commit_comes_before(session: Session) -> None:
@@ -96,6 +98,42 @@ def test_a_date_that_fails_by_itself_leaves_all_undecided(session: Session) -> N
 
     assert result.outcome == "undecided"
     assert "does not pass by itself (run 2026-01-02)" in result.reason
+
+
+def test_nothing_holds_over_runs_that_change_no_output(session: Session) -> None:
+    asked = [
+        "rerun",
+        "masked",
+        "order",
+        "empty",
+        "resume",
+        "isolation",
+        "backfill",
+        "concurrent",
+        "secrets",
+        "deadline",
+    ]
+    (found,) = prove(session, ["publishes_never"], asked).dags
+
+    assert {one.outcome for one in found.proofs} == {"undecided"}
+    assert {one.judged for one in found.proofs} == {()}
+    for one in found.proofs:
+        assert one.reason.startswith("nothing was judged: no plain run changed anything of the declared outputs (wareh")
+
+
+def test_a_dag_that_fails_by_itself_is_accused_of_nothing(session: Session) -> None:
+    (found,) = prove(session, ["fails_always"]).dags
+
+    assert {one.property: one.outcome for one in found.proofs} == dict.fromkeys(PROPERTIES, "undecided")
+    for one in found.proofs:
+        # without libfaketime, no clock is shifted to begin with
+        assert one.property == "clock" or "does not pass by itself" in one.reason
+
+
+def test_a_teardown_that_may_fail_hides_nothing(session: Session) -> None:
+    result = decide(session, "removes_its_scratch", "masked")
+
+    assert (result.outcome, result.checked) == ("holds", 2), (result.reason, result.differences)
 
 
 def test_the_printed_test_fails_and_names_the_difference(session: Session) -> None:

@@ -146,6 +146,26 @@ with sales("tells"):
     PythonOperator(task_id="tell", python_callable=tell)
 
 
+with sales("publishes_never"):
+    # as where a join hangs under one arm of a branch: all is green, and what it is there for is not done
+    table("digests") >> task(
+        "load",
+        f"CREATE TEMP TABLE found AS {DAYS}",
+        "INSERT INTO digests SELECT day, total FROM "
+        "(SELECT day, sum(amount)::int AS total FROM shop GROUP BY day) AS days WHERE extract(isodow FROM day) = 8",
+    )
+
+with sales("fails_always"):
+    table("refused") >> task("load", "SELECT 1 / 0")
+
+with sales("removes_its_scratch"):
+    (
+        table("scratched")
+        >> task("load", "DELETE FROM scratched WHERE day = '{day}'", f"INSERT INTO scratched {DAYS}")
+        >> task("remove", "SELECT 1").as_teardown()
+    )
+
+
 def sold(day: str) -> bool:
     return bool(PostgresHook("warehouse").get_first(f"SELECT 1 FROM shop WHERE day = '{day}'"))
 
