@@ -126,6 +126,10 @@ class HttpSpec(ServiceSpec):
 
     role: Literal["http"] = "http"
     apps: dict[str, Target] = Field(default_factory=dict)
+    idempotency: list[str] = Field(
+        default=["Idempotency-Key", "X-Idempotency-Key"],
+        description="headers by which an upstream knows a call again; with the same value it counts once",
+    )
 
 
 class SmtpSpec(ServiceSpec):

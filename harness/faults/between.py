@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harness.faults.control import front_of, moved
+from harness.faults.control import fronts_of, moved
 from harness.faults.host import Proxy, Seen
 from harness.models.fault import Outage
 from harness.services.base import Service
@@ -59,8 +59,8 @@ def line(service: Service[Any]) -> Iterator[Line]:
     Raises:
         ConfigError: the service is external, or its broker has no free spare listener.
     """
-    with front_of(service) as front, Proxy([front], thread=True) as proxy:
-        behind = moved(service, proxy.ports[service.name])
+    with fronts_of(service) as fronts, Proxy(fronts, thread=True) as proxy:
+        behind = moved(service, proxy.ports)
         try:
             yield Line(behind, proxy)
         finally:

@@ -70,9 +70,9 @@ class Control:
             return
         if airflow is None:
             raise RunError("faults between tasks and services need the request's 'airflow'")
-        fronts = [self._undo.enter_context(front_of(services[name])) for name in wanted]
+        fronts = [front for name in wanted for front in self._undo.enter_context(fronts_of(services[name]))]
         self._proxy = self._undo.enter_context(Proxy(fronts, counts=counts))
-        behind = {name: moved(services[name], port) for name, port in self._proxy.ports.items()}
+        behind = {name: moved(services[name], self._proxy.ports) for name in wanted}
         self.environ = _changed(airflow, services, {**services, **behind}, environ)
         for store in behind.values():
             if store.role == "s3":
@@ -139,8 +139,10 @@ class Control:
 
 
 @contextmanager
-def front_of(service: Service[Any]) -> Iterator[Front]:
+def fronts_of(service: Service[Any]) -> Iterator[list[Front]]:
     """Find where a proxy in front of a service listens; a broker's spare listener is taken for the block's length.
+
+    Most services have one port. Applications have one each, besides the server's own.
 
     Raises:
         ConfigError: the service is external, or its broker has no free spare listener.
@@ -151,13 +153,15 @@ def front_of(service: Service[Any]) -> Iterator[Front]:
     if service.role != "kafka":
         # what is encrypted cannot be read along
         role = "tcp" if at.options.get("scheme") == "https" else service.role
-        yield Front(service.name, role, at.host, at.port)
+        parts: dict[str, int] = getattr(service, "ports", {})
+        own = Front(service.name, role, at.host, at.port)
+        yield [own, *(Front(service.name, role, at.host, port, part=part) for part, port in parts.items())]
         return
     for slot in filter(None, at.options.get("slots", "").split(",")):
         port, advertised = map(int, slot.split(":"))
         with _taken(advertised) as mine:
             if mine:
-                yield Front(service.name, service.role, at.host, port, advertised)
+                yield [Front(service.name, service.role, at.host, port, advertised)]
                 return
     raise ConfigError(
         f"no fault can be put in front of {service.name!r}: its broker has no free spare listener",
@@ -184,10 +188,13 @@ def _taken(port: int) -> Iterator[bool]:
         lock.release()
 
 
-def moved(service: Service[Any], port: int) -> Service[Any]:
-    """Return the service as it is seen through a port of this host."""
-    endpoint = service.endpoint.model_copy(update={"host": "127.0.0.1", "port": port})
-    return type(service)(service.name, service.spec, endpoint, service.slice)
+def moved(service: Service[Any], ports: Mapping[str, int]) -> Service[Any]:
+    """Return the service as it is seen through ports of this host, by the names of their fronts."""
+    endpoint = service.endpoint.model_copy(update={"host": "127.0.0.1", "port": ports[service.name]})
+    front = f"{service.name}/"
+    parts = {name.removeprefix(front): str(port) for name, port in ports.items() if name.startswith(front)}
+    names = {**service.slice.names, "port": parts} if parts else service.slice.names
+    return type(service)(service.name, service.spec, endpoint, service.slice.model_copy(update={"names": names}))
 
 
 def _reach_again(driver: Any, store: Service[Any]) -> None:

@@ -54,7 +54,7 @@ class Proxy:
         self._pid: int | None = None
         self._runner: threading.Thread | None = None
         self._line: Any = None
-        #: service -> the port to use in its place
+        #: name of the front (its service, and `/` its part) -> the port to use in its place
         self.ports: dict[str, int] = {}
         #: where a task tells that it has taken its exception
         self.news = 0
@@ -186,7 +186,7 @@ async def _serve(fronts: Sequence[Front], counts: bool, line: socket.socket) -> 
     except OSError as error:
         await _say(writer, {"error": str(error)})
         return
-    ports = {relay.front.service: relay.port for relay in board.relays}
+    ports = {relay.front.name: relay.port for relay in board.relays}
     await _say(writer, {"ports": ports, "news": news.sockets[0].getsockname()[1]})
     try:
         while message := await reader.readline():

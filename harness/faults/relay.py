@@ -36,6 +36,7 @@ class Front:
         host: of the service.
         port: of the service.
         listen: the port to listen on; 0 lets the system choose.
+        part: of a service with several ports, which one: an application's name.
     """
 
     service: str
@@ -43,6 +44,11 @@ class Front:
     host: str
     port: int
     listen: int = 0
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}/{self.part}" if self.part else self.service
 
     @property
     def http(self) -> bool:

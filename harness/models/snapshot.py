@@ -8,15 +8,15 @@ from pydantic import Field
 
 from harness.models.base import Frozen
 
-Kind = Literal["table", "object", "delta", "topic", "partition"]
+Kind = Literal["table", "object", "delta", "topic", "partition", "call"]
 
 
 class Dataset(Frozen):
-    """One named thing in a store: a Postgres table, an S3 object, a Delta table, a Kafka topic.
+    """One named thing in a store: a Postgres table, an S3 object, a Delta table, a Kafka topic, calls of an address.
 
     Args:
         service: the service's name in the environment.
-        name: logical and qualified: `warehouse.public.orders`, `lake/gold/revenue`, `orders`.
+        name: logical and qualified: `warehouse.public.orders`, `lake/gold/revenue`, `orders`, `partner POST /payouts`.
         kind: what it is.
         rows: how many rows, messages, or bytes (object) it holds.
         digests: fingerprint of each row to how often it occurs: a multiset, so that order does not matter. For an

@@ -9,7 +9,14 @@ from harness.models.snapshot import Dataset, Difference, Kind
 from harness.models.words import count as count  # noqa: PLC0414 - known by this place too
 from harness.state.snapshot import Snapshot
 
-_UNITS: Mapping[Kind, str] = {"table": "row", "delta": "row", "topic": "message", "object": "byte", "partition": "row"}
+_UNITS: Mapping[Kind, str] = {
+    "table": "row",
+    "delta": "row",
+    "topic": "message",
+    "object": "byte",
+    "partition": "row",
+    "call": "call",
+}
 
 
 def diff(before: Snapshot, after: Snapshot) -> list[Difference]:

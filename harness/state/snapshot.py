@@ -65,6 +65,9 @@ def is_output(dataset: Dataset | Difference, dag: DagSpec) -> bool:
     """Tell whether the DAG publishes this dataset (design: `outputs`, without `staging`)."""
     if _named(dataset, dag.staging):
         return False
+    if dataset.kind == "call":
+        # a login is a POST too: which calls are an outcome is for the DAG's owner to say
+        return _named(dataset, dag.outputs)
     return not dag.outputs or _named(dataset, dag.outputs)
 
 

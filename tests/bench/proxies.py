@@ -31,14 +31,14 @@ def fault_proxy(rounds: int) -> list[Row]:
 
 def round_trips(rounds: int) -> list[Row]:
     """A query of Postgres, passed on and with its writes counted; and an echo over TCP."""
-    from harness.faults.control import front_of, moved
+    from harness.faults.control import fronts_of, moved
 
     rows = []
     with session(("postgres",)) as held, held.namespace() as namespace:
         direct = namespace.services["postgres"]
         for counts, how in ((False, "passed on"), (True, "writes counted")):
-            with front_of(direct) as front, proxied(front, counts=counts) as port:
-                behind = moved(direct, port)
+            with fronts_of(direct) as (front,), proxied(front, counts=counts) as port:
+                behind = moved(direct, {direct.name: port})
                 ours, theirs = in_turns(rounds, partial(select, behind), partial(select, direct))
                 behind.release()
             what = f"`SELECT 1` through the fault proxy, {how}"

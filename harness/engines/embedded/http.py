@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +18,10 @@ _SERVER = Path(__file__).with_name("asgi_server.py")
 
 
 class EmbeddedHttp(Engine):
-    """Starts one process that serves all applications, each at `/NAME`, with the project's root on its path."""
+    """Starts one process that serves all applications, each at `/NAME` and at a port of its own.
+
+    The project's root is on its import path.
+    """
 
     name: ClassVar[str] = "embedded"
     fidelity: ClassVar[tuple[str, ...]] = (
@@ -27,21 +31,31 @@ class EmbeddedHttp(Engine):
 
     def start(self, spec: ServiceSpec, place: Place) -> Running:
         assert isinstance(spec, HttpSpec)
+        calls = place.folder / "calls"
+        calls.mkdir()
         failure = place.folder / "failure.json"
-        targets = [f"{name}={target}" for name, target in spec.apps.items()]
-        project = place.project.resolve()
-        with listening_socket() as listener:
+        with ExitStack() as stack:
+            listener = stack.enter_context(listening_socket())
+            doors = {name: stack.enter_context(listening_socket()) for name in spec.apps}
+            order = {
+                "listener": listener.fileno(),
+                "project": str(place.project.resolve()),
+                "failure": str(failure),
+                "calls": str(calls),
+                "idempotency": [header.lower() for header in spec.idempotency],
+                "apps": {name: {"target": target, "door": doors[name].fileno()} for name, target in spec.apps.items()},
+            }
             process = ServerProcess.spawn(
                 # -P: the script's own folder has modules that are named like the standard library's
-                [sys.executable, "-P", _SERVER, str(listener.fileno()), project, failure, *targets],
+                [sys.executable, "-P", _SERVER, json.dumps(order)],
                 folder=place.folder,
                 log=place.folder / "http.log",
                 env=place.environ,
-                pass_fds=(listener.fileno(),),
+                pass_fds=(listener.fileno(), *(door.fileno() for door in doors.values())),
             )
-            endpoint = Endpoint(
-                role="http", engine=self.name, port=listener.getsockname()[1], options={"scheme": "http"}
-            )
+            ports = {f"port.{name}": str(door.getsockname()[1]) for name, door in doors.items()}
+            options = {"scheme": "http", "calls": str(calls), **ports}
+            endpoint = Endpoint(role="http", engine=self.name, port=listener.getsockname()[1], options=options)
         return RunningApps(endpoint, process, failure)
 
 
