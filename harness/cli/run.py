@@ -69,6 +69,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     The DAG runs in a namespace of its own that is removed afterwards. Exit code 0: it passed. 1: it failed.
     """
     from harness.api import Session
+    from harness.cli.beforehand import refuse_dates, refuse_seeds
     from harness.report.console import StartProgress
     from harness.report.run import print_report
 
@@ -89,7 +90,11 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     }
     with ExitStack() as stack:
         with StartProgress() as progress:
-            session = stack.enter_context(Session(load(env, environments), dags=dags, on_event=progress))
+            environment = load(env, environments)
+            refuse_dates(date)
+            if not no_seed:
+                refuse_seeds(environment, dags, dag)
+            session = stack.enter_context(Session(environment, dags=dags, on_event=progress))
             opened = session.open_namespace(namespace, alone={one.service for one in session.named([dag])})
         report = _run(session, dag, options, opened, keep=namespace is not None, keep_failed=keep_failed)
     if as_json:

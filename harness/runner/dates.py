@@ -66,7 +66,7 @@ def _chosen(dag: Any, dates: Dates, declared: DateRange | None, now: datetime) -
     if dates.date is not None and dates.date.lower() == "none":
         return [Plan(None, None, now, manual=True)]
     if dates.date is not None:
-        moment = _read(dates.date)
+        moment = read(dates.date)
         if isinstance(moment, datetime):
             return [_exact(dag, moment if moment.tzinfo else moment.replace(tzinfo=dag.timezone), dates.manual)]
         return _days(dag, moment, moment, dates.manual)
@@ -80,7 +80,8 @@ def _chosen(dag: Any, dates: Dates, declared: DateRange | None, now: datetime) -
     return [_latest(dag, dates.manual, now)]
 
 
-def _read(text: str) -> date | datetime:
+def read(text: str) -> date | datetime:
+    """Return the day or the moment that a text means; raises ConfigError for any other text."""
     try:
         if len(text) == len("2026-01-02"):
             return date.fromisoformat(text)

@@ -238,6 +238,25 @@ def test_up_leaves_the_services_for_later_commands_and_down_ends_them(harness: H
     assert harness("down").returncode == 4
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--date", "2026-13-01"], "'2026-13-01' is not a date"),
+        ([], "the seed 'sedes:orders' of some is in no module of the project; write sedes.py"),
+    ],
+    ids=["date", "seed"],
+)
+def test_what_the_request_tells_is_refused_before_a_service_starts(
+    harness: Harness, project: Path, words: list[str], said: str
+) -> None:
+    path = project / "environments" / "dev.yaml"
+    path.write_text(path.read_text() + 'dags: {some: {seed: "sedes:orders"}}\n')
+    done = harness("run", "some", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "toy" not in done.stderr
+
+
 def test_exec_gives_the_commands_own_exit_code(harness: Harness) -> None:
     assert harness("exec", "dev", "--", sys.executable, "-c", "raise SystemExit(7)").returncode == 7
 
