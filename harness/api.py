@@ -204,6 +204,7 @@ class Session(client.Session):
             dates=Dates.model_validate(dates),
             faults=(*faults.active(), *how.pop("faults", ())),
             airflow=spec.airflow,
+            egress=spec.egress,
             touched=touched,
             **how,
         )

@@ -307,6 +307,10 @@ class EnvironmentSpec(Frozen):
     services: dict[Name, SerializeAsAny[ServiceSpec]] = Field(default_factory=dict)
     airflow: AirflowSpec = AirflowSpec()
     data: DataSpec = DataSpec()
+    egress: dict[str, Reason] = Field(
+        default_factory=dict,
+        description="addresses outside that tasks may connect to: `host`, `host:port` or `*.example.com` -> why",
+    )
     dags: dict[str, DagSpec] = Field(default_factory=dict)
     gate: GateSpec = GateSpec()
 

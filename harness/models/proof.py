@@ -71,6 +71,23 @@ class Together(Frozen):
     done: Scenario
 
 
+class Withheld(Frozen):
+    """What cannot be taken back, a call or a mail, was not done while the date was not published.
+
+    Args:
+        untouched: the state before.
+        done: the state after, all of it.
+        services: whose datasets cannot be taken back.
+        refused_by: the task that fails, after the one that called.
+    """
+
+    kind: Literal["withheld"] = "withheld"
+    untouched: Scenario
+    done: Scenario
+    services: tuple[str, ...]
+    refused_by: str
+
+
 class Keeps(Frozen):
     """What the reference leaves is still there, row by row and object by object."""
 
@@ -104,7 +121,7 @@ class Hides(Frozen):
     kind: Literal["hides"] = "hides"
 
 
-Must = Annotated[Equals | Together | Keeps | Fails | Ends | Empties | Hides, Field(discriminator="kind")]
+Must = Annotated[Equals | Together | Withheld | Keeps | Fails | Ends | Empties | Hides, Field(discriminator="kind")]
 
 
 class Claim(Frozen):

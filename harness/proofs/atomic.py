@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from harness.models.fault import RecordWrites, TaskFault, WritePoint, unmapped
-from harness.models.proof import Claim, Equals, Must, Scenario, Together
+from harness.models.proof import Claim, Equals, Must, Scenario, Together, Withheld
 from harness.proofs.judge import must_pass
 from harness.proofs.lab import Lab
 from harness.proofs.registry import proof
-from harness.proofs.steps import disturbed, first_tasks, in_order, repaired, tasks, two_dates
+from harness.proofs.steps import after_task, disturbed, first_tasks, in_order, repaired, tasks, two_dates
 
 #: write points of one task that are tried; of more, the first ones, the last, and evenly between
 POINTS = 4
@@ -30,12 +30,17 @@ def claims(lab: Lab) -> Iterator[Claim]:
     must_pass(lab, recorded)
     writes = lab.carry_out(recorded).report.runs[-1].writes
     several = _with_several_commits(writes)
+    spoken = lab.carry_out(recorded).report.runs[-1].used
+    lasting, callers = _irrevocable(lab, writes, spoken)
+    later = {name for caller in callers for name in after_task(lab, caller)} - callers
     for fault in _faults(lab, writes):
         must: list[Must] = []
         if before:
             must.append(Equals(references=(before, after, *_others(lab, before, second, fault.task))))
         if fault.moment == "at_write" and fault.task in several:
             must.append(_whole(before, second, fault.task))
+        if before and fault.task in later:
+            must.append(Withheld(untouched=before, done=after, services=lasting, refused_by=fault.task))
         yield from _on_new_date(before, after, second, fault, must)
         yield _on_old_date(before, after, second, fault)
 
@@ -81,6 +86,22 @@ def _whole(before: Scenario, date: str, task: str) -> Together:
         for moment in ("before", "after")
     )
     return Together(untouched=(*before, untouched), done=(*before, done))
+
+
+def _irrevocable(
+    lab: Lab, writes: tuple[WritePoint, ...], spoken: Mapping[str, tuple[str, ...]]
+) -> tuple[tuple[str, ...], set[str]]:
+    """Return the services whose outcome cannot be taken back, and the tasks that ask them for something.
+
+    Calls count where they are declared outputs; mails wherever outputs are.
+    """
+    roles = {name: spec.role for name, spec in lab.session.environment.spec.services.items()}
+    outputs = lab.spec.outputs
+    calls = {name for name, role in roles.items() if role == "http" and name in outputs}
+    mails = {name for name, role in roles.items() if role == "smtp" and (name in outputs or not outputs)}
+    callers = {unmapped(write.task) for write in writes if write.service in calls}
+    callers |= {unmapped(task) for task, used in spoken.items() if mails.intersection(used)}
+    return tuple(sorted(calls | mails)), callers
 
 
 def _with_several_commits(writes: tuple[WritePoint, ...]) -> set[str]:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from harness.models.proof import Claim, Empties, Ends, Equals, Fails, Hides, Keeps, Must, Scenario, Step, Together
+from harness.models.proof import (
+    Claim,
+    Empties,
+    Ends,
+    Equals,
+    Fails,
+    Hides,
+    Keeps,
+    Must,
+    Scenario,
+    Step,
+    Together,
+    Withheld,
+)
 from harness.models.run import RunReport, RunResult
 from harness.models.snapshot import Dataset, Difference
 from harness.proofs.lab import Lab, Left
@@ -172,6 +185,8 @@ def _judge(lab: Lab, claim: Claim, must: Must, left: Left) -> list[str]:
             found = _equals(lab, must, left)
         case Together():
             found = _together(lab, must, left.outputs)
+        case Withheld():
+            found = _withheld(lab, must, left.outputs)
         case Keeps():
             found = _keeps(lab.carry_out(must.reference).outputs, left.outputs)
         case Fails():
@@ -252,6 +267,18 @@ def unit(lab: Lab, dataset: Dataset | Difference) -> str:
     if dataset.kind == "object" and "/" in dataset.name:
         return f"{dataset.service}: {dataset.name.rpartition('/')[0]}/"
     return f"{dataset.service}: {dataset.name}"
+
+
+def _withheld(lab: Lab, must: Withheld, left: Snapshot) -> list[str]:
+    """Return the calls and mails of a date of which the rest is not published."""
+    old, new = (lab.carry_out(reference).outputs for reference in (must.untouched, must.done))
+    done = [one for one in diff(old, left) if one.service in must.services and one.added]
+    rest = {unit(lab, one) for one in diff(old, new) if one.service not in must.services}
+    missing = rest & {unit(lab, one) for one in diff(left, new)}
+    if rest and not missing:
+        return []
+    beside = f", and {', '.join(sorted(missing))} is not there" if missing else ""
+    return [f"{in_words(one)}, although {must.refused_by} failed after that{beside}" for one in done]
 
 
 def _keeps(before: Snapshot, after: Snapshot) -> list[str]:

@@ -57,11 +57,22 @@ def tasks(lab: Lab) -> list[str]:
     return [task.task_id for task in lab.about.tasks if task.task_id not in lab.spec.expect]
 
 
-def first_tasks(lab: Lab) -> dict[str, frozenset[str]]:
-    """Return the tasks that wait for no other, each with all that it leads to, itself included."""
+def _reached(lab: Lab) -> dict[str, frozenset[str]]:
+    """Return each task with all that it leads to, itself included."""
     reached: dict[str, frozenset[str]] = {}
     for task in reversed(lab.about.tasks):  # in topological order, so what comes after it is known
         reached[task.task_id] = frozenset({task.task_id}).union(*(reached[name] for name in task.downstream))
+    return reached
+
+
+def after_task(lab: Lab, task: str) -> frozenset[str]:
+    """Return all that comes after a task."""
+    return _reached(lab)[task] - {task}
+
+
+def first_tasks(lab: Lab) -> dict[str, frozenset[str]]:
+    """Return the tasks that wait for no other, each with all that it leads to, itself included."""
+    reached = _reached(lab)
     later = {name for task in lab.about.tasks for name in task.downstream}
     return {task.task_id: reached[task.task_id] for task in lab.about.tasks if task.task_id not in later}
 

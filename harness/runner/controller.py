@@ -140,8 +140,12 @@ class Controller:
         from harness._compat.supervision import Surroundings
         from harness._compat.waits import Pace, hurry_retries
         from harness.faults.task import Saboteur
+        from harness.runner import egress
         from harness.runner.loop import Loop
 
+        saboteur = Saboteur(self._request.faults, self._request.folder / ledger.FILE, self._faults.news)
+        hosts = {ref.endpoint.host.lower() for ref in self._request.services.values()}
+        watch = egress.Watch(self._request.folder / egress.FILE, hosts)
         pace = Pace(self._request.compression)
         hurry_retries(pace)
         around = Surroundings(
@@ -150,7 +154,7 @@ class Controller:
             pace,
             self._library.find,
             debugger=self._request.debugger,
-            sabotage=Saboteur(self._request.faults, self._request.folder / ledger.FILE, self._faults.news).wrap,
+            sabotage=lambda execute: watch.wrap(saboteur.wrap(execute)),
         )
         parallelism = 1 if self._request.debugger or self._faults.alone else self._request.parallelism
         self._loop = Loop(parallelism, around, self._request.folder, self._say, self._call_back, faults=self._faults)
@@ -229,6 +233,7 @@ class Controller:
             ending=Ending(stopped, self._loop.stacks.get(key, {})),
             only=self._request.task if dag_id == self._request.dag_id else None,
         )
+        result = self._with_egress_judged(result)
         if outputs is not None:
             result = self._with_outputs_judged(result, outputs, parent)
         below = key_of(result, parent)
@@ -245,6 +250,16 @@ class Controller:
             "fired": self._faults.fired(run_id),
         }
         return result.model_copy(update={"triggered": children, **seen})
+
+    def _with_egress_judged(self, result: RunResult) -> RunResult:
+        """Fail a run whose tasks went to addresses outside: nobody knows what they did there."""
+        from harness.runner import egress
+
+        found = egress.contacts(self._request.folder / egress.FILE, result.run_id, self._request.egress)
+        if not found:
+            return result
+        words = [egress.in_words(one, self._request.environment) for one in found]
+        return result.model_copy(update={"verdict": "fail", "reasons": (*result.reasons, *words)})
 
     def _judges_outputs(self, before: Any, after: Any) -> bool:
         """Tell whether outputs are part of the verdict: one task alone is not asked for all that its DAG publishes."""

@@ -65,6 +65,7 @@ class RunRequest(Frozen):
         debugger: post-mortem and breakpoints on the caller's terminal.
         sys_path: put in front of the import path.
         faults: what is made to go wrong.
+        egress: addresses outside that tasks may connect to, each with the reason.
         airflow: what `environ` was made of, where faults stand between the tasks and their services.
     """
 
@@ -96,6 +97,7 @@ class RunRequest(Frozen):
     debugger: bool = False
     sys_path: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
+    egress: dict[str, str] = Field(default_factory=dict)
     airflow: AirflowSpec | None = None
 
     def spec(self, dag_id: str) -> DagSpec:
