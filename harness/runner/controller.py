@@ -44,6 +44,7 @@ class Controller:
         self._timings: dict[str, float] = {}
         self._loop: Any = None
         self._current: list[tuple[str, str]] = []
+        self._unread: frozenset[str] = frozenset()
         self._phase = "start"
         self._faults = Control(request.faults, request.folder / ledger.FILE)
 
@@ -195,6 +196,7 @@ class Controller:
             self._phase = "run"
             self._loop.run()
         after = self._stock()
+        self._unread = after.unread if after is not None else frozenset()
         outputs = self._differences(before, after)
         trespasses = surroundings.trespasses(before, after)
         for key in self._current:
@@ -273,7 +275,7 @@ class Controller:
             return result
         spec = self._request.spec(result.dag_id)
         earlier = self._request.touched.get(key_of(result, parent), frozenset())
-        reasons, warnings = judge_outputs(spec, outputs, result.tasks, earlier)
+        reasons, warnings = judge_outputs(spec, outputs, result.tasks, earlier, unread=self._unread)
         told = {"reasons": reasons, "warnings": (*result.warnings, *warnings)}
         return result.model_copy(update=told | ({"verdict": "fail"} if reasons else {}))
 

@@ -59,7 +59,12 @@ def touched_in(runs: Iterable[RunResult], dags: Mapping[str, DagSpec], parent: s
 
 
 def judge_outputs(
-    spec: DagSpec, differences: Sequence[Difference], tasks: Sequence[TaskResult], earlier: Collection[str] = ()
+    spec: DagSpec,
+    differences: Sequence[Difference],
+    tasks: Sequence[TaskResult],
+    earlier: Collection[str] = (),
+    *,
+    unread: Collection[str] = (),
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Judge what a successful run left of its outputs.
 
@@ -68,20 +73,27 @@ def judge_outputs(
         differences: of the stores, from before the run to after it.
         tasks: of the run.
         earlier: outputs that earlier runs of the same date changed.
+        unread: services whose content cannot be read here.
 
     Returns:
         Reasons to fail it, and warnings: sentences.
     """
+    if hidden := sorted(spec.outputs.keys() & set(unread)):
+        names = [name for service in hidden for name in spec.outputs[service]]
+        read = {service: names for service, names in spec.outputs.items() if service not in hidden}
+        seen = spec.model_copy(update={"outputs": read})
+        reasons, warnings = judge_outputs(seen, differences, tasks, earlier) if read else ((), ())
+        return reasons, (f"not judged: {', '.join(names)}; {' and '.join(hidden)} cannot be read here", *warnings)
     touched = touched_by(spec, differences).union(earlier)
     if not spec.outputs:
         words = "no store changed, and the DAG declares no outputs: nothing but the states of its tasks was judged"
         return (), (() if touched else (words,))
     declared = list(_declared(spec))
     untouched = [(service, name) for service, name in declared if f"{service}: {name}" not in touched]
-    reasons = {(service, name): spec.untouched.get(service, {}).get(name) for service, name in untouched}
-    open_ = [name for (_, name), reason in reasons.items() if reason is None]
+    whys = {(service, name): spec.untouched.get(service, {}).get(name) for service, name in untouched}
+    open_ = [name for (_, name), reason in whys.items() if reason is None]
     excused = "; ".join(
-        f"{name} stayed untouched, as declared: {reason}" for (_, name), reason in reasons.items() if reason
+        f"{name} stayed untouched, as declared: {reason}" for (_, name), reason in whys.items() if reason
     )
     if not open_:
         return (), ((excused,) if excused and len(untouched) == len(declared) else ())

@@ -41,10 +41,12 @@ class Stock:
     Args:
         inside: what the namespace holds; None where it is not compared.
         outside: what lies beside all namespaces in servers that it shares: name -> a mark that every write changes.
+        unread: services whose content cannot be read, and is missing in `inside`.
     """
 
     inside: Any
     outside: dict[str, str]
+    unread: frozenset[str] = frozenset()
 
 
 def take_stock(request: RunRequest) -> Stock:
@@ -55,7 +57,9 @@ def take_stock(request: RunRequest) -> Stock:
     volatile = {
         name: {k: list(v) for k, v in sets.items()} for name, sets in request.spec(request.dag_id).volatile.items()
     }
-    return Stock(snapshot(used, volatile=volatile) if request.snapshot else None, outside(used))
+    inside = snapshot(used, volatile=volatile) if request.snapshot else None
+    unread = frozenset(name for name, service in used.items() if not service.readable)
+    return Stock(inside, outside(used), unread)
 
 
 def trespasses(before: Stock | None, after: Stock | None) -> list[str]:

@@ -87,6 +87,11 @@ class Service(ABC, Generic[S]):
         """Return the variables by which the field's own tools find it (PGHOST, AWS_ENDPOINT_URL, ...)."""
         return {}
 
+    @property
+    def readable(self) -> bool:
+        """Whether `snapshot` can show what is in this slice; what cannot be read is not judged."""
+        return True
+
     def snapshot(self, volatile: Mapping[str, Collection[str]] | None = None) -> list[Dataset]:
         """Return the content of this slice; a role without content has none.
 

@@ -127,6 +127,11 @@ class Smtp(Service[SmtpSpec]):
             extra=extra,
         )
 
+    @property
+    def readable(self) -> bool:
+        """What an external mail server received cannot be read."""
+        return self.endpoint.engine != "external"
+
     def snapshot(self, volatile: Mapping[str, Collection[str]] | None = None) -> list[Dataset]:
         """Return one dataset for each address that received mail; `Date` and `Message-ID` are no part of a fingerprint.
 

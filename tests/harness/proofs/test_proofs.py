@@ -101,18 +101,7 @@ def test_a_date_that_fails_by_itself_leaves_all_undecided(session: Session) -> N
 
 
 def test_nothing_holds_over_runs_that_change_no_output(session: Session) -> None:
-    asked = [
-        "rerun",
-        "masked",
-        "order",
-        "empty",
-        "resume",
-        "isolation",
-        "backfill",
-        "concurrent",
-        "secrets",
-        "deadline",
-    ]
+    asked = ["rerun", "masked", "empty", "isolation", "secrets", "deadline"]
     (found,) = prove(session, ["publishes_never"], asked).dags
 
     assert {one.outcome for one in found.proofs} == {"undecided"}

@@ -12,10 +12,12 @@ import pytest
 from harness.cli.main import main
 from harness.errors import ConfigError
 from harness.models.gate import Collected, DagEvidence, Drift, GateReport, StageStanding
-from harness.models.run import RunReport, RunResult, TaskResult, TryResult
+from harness.models.run import RunReport, RunResult, TaskResult, TryResult, task_names
 from harness.models.snapshot import Difference
 from harness.report import page, summaries
 from harness.report.graph import layout
+from harness.report.run import print_report
+from harness.report.text import run_sections
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -227,3 +229,32 @@ def test_tasks_stand_at_the_height_of_those_before_them() -> None:
     y = {node.name: node.y for node in found.nodes}
     assert y["a"] < y["b"]
     assert y["z_after_a"] < y["after_b"]
+
+
+def test_a_warning_is_shown_wherever_a_run_is_and_does_not_fail_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "outputs untouched: lake/gold/; of 2 declared outputs the run changed others"
+    green = a_report(tmp_path, task("load", "success", 0), verdict="pass")
+    runs = tuple(run.model_copy(update={"warnings": (words,)}) for run in green.runs)
+    report = green.model_copy(update={"warnings": (words,), "runs": runs})
+
+    print_report(report)
+
+    assert f"warning: {words}" in " ".join(capsys.readouterr().out.split())
+    assert f"- warning: {words}" in summaries.run_markdown(report)
+    assert Reader(page.render(page.of_run(report))).shown.count(words) == 2
+    assert f"warning: {words}" in run_sections(report)[0][1]
+    assert 'failures="0"' in summaries.run_junit(report)
+
+
+def test_rows_of_runs_with_more_instances_keep_their_order() -> None:
+    def run(*names: tuple[str, int]) -> RunResult:
+        tasks = tuple(TaskResult(task_id=name, map_index=index, state="success") for name, index in names)
+        return RunResult(dag_id="d", run_id="r", logical_date=START, verdict="pass", tasks=tasks)
+
+    wider = run(("list", -1), ("load", 0), ("load", 1), ("load", 10), ("sum", -1))
+
+    assert task_names([run(("list", -1), ("load", 0), ("sum", -1)), wider]) == [
+        "list", "load[0]", "load[1]", "load[10]", "sum",
+    ]  # fmt: skip

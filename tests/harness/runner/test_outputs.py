@@ -97,6 +97,18 @@ def test_a_table_of_the_same_name_in_another_service_is_no_output() -> None:
     assert reasons
 
 
+def test_what_cannot_be_read_is_told_and_not_judged() -> None:
+    spec = DagSpec.model_validate({"outputs": {"smtp": ["desk@example.org"], "postgres": ["wh.public.a"]}})
+
+    assert judge_outputs(spec, [change("wh.public.a")], DONE, unread=["smtp"]) == (
+        (),
+        ("not judged: desk@example.org; smtp cannot be read here",),
+    )
+    reasons, _ = judge_outputs(spec, [], DONE, unread=["smtp"])
+    assert reasons[0].startswith("outputs untouched: wh.public.a:")
+    assert judge_outputs(spec, [], DONE, unread=["smtp", "postgres"])[0] == ()
+
+
 def test_what_an_earlier_run_of_the_date_touched_need_not_be_touched_again() -> None:
     both = {"postgres: wh.public.a", "postgres: wh.public.b"}
     assert judge_outputs(DagSpec.model_validate(TWO), [], DONE, both) == ((), ())
