@@ -1,8 +1,8 @@
 """Sees to which addresses outside its environment a task connects, so that a test that reaches production is told.
 
-Python's own sockets are heard by audit events (PEP 578), at the moment of the attempt, whether it succeeds or not. What C
-libraries and programs that the task starts connect to is seen by looking at the open connections of its processes, some
-times a second: what is shorter than that, or done by a process that lives elsewhere (Spark's driver), is not seen.
+Python's own sockets are heard by audit events (PEP 578), at the moment of the attempt, whether it succeeds or not. What
+C libraries and programs that the task starts connect to is seen by looking at the open connections of its processes,
+some times a second: what is shorter than that, or done by a process that lives elsewhere (Spark's driver), is not seen.
 Addresses of this machine are inside.
 """
 
@@ -192,8 +192,7 @@ def _is_allowed(contact: Contact, allowed: Mapping[str, str]) -> bool:
 
 def in_words(contact: Contact, environment: str) -> str:
     """Return the reason for which a run fails."""
-    did = "looked up" if contact.port is None else "connected to"
     return (
-        f"{contact.task} {did} {contact.place}, which is no service of {environment} "
+        f"{contact.task} reached for {contact.place}, which is no service of {environment} "
         "(serve it there, or allow it by `egress:`)"
     )
