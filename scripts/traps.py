@@ -94,15 +94,30 @@ def by_proof(session: Session, trap: Trap) -> Verdicts:
     return verdicts
 
 
+def by_run(session: Session, trap: Trap) -> Verdicts:
+    """Run a trap and its twin for a date, and look for the words in the reasons of the verdict."""
+    verdicts = {}
+    for dag_id in (trap.dag_id("trap"), trap.dag_id("twin")):
+        try:
+            report = session.run(dag_id, date=desk.DATE)
+        except HarnessError as error:
+            verdicts[dag_id] = Judged(False, f"error: {error}")
+        else:
+            said = "; ".join(report.reasons)
+            verdicts[dag_id] = Judged(trap.found_by in said, f"{report.verdict}: {said}")
+    return verdicts
+
+
 def judged(session: Session, chosen: Sequence[Trap], known: Verdicts) -> Verdicts:
     """Return the verdicts on all traps and twins; takes those on properties that are known."""
     by_rule = by_rules(chosen, session.environment)
     verdicts = dict(by_rule)
     for trap in chosen:
-        if trap.detector != "property":
+        if trap.detector == "rule":
             continue
+        decide = by_run if trap.detector == "run" else by_proof
         pair = [trap.dag_id("trap"), trap.dag_id("twin")]
-        fresh = {dag_id: known[dag_id] for dag_id in pair} if known.keys() >= set(pair) else by_proof(session, trap)
+        fresh = {dag_id: known[dag_id] for dag_id in pair} if known.keys() >= set(pair) else decide(session, trap)
         record("verdicts", {dag_id: vars(verdict) for dag_id, verdict in fresh.items()})
         # an error that a rule found in a twin stays
         verdicts.update({name: one for name, one in fresh.items() if name not in by_rule or one.accused})
@@ -188,10 +203,10 @@ def page(chosen: Sequence[Trap], verdicts: Verdicts, answers: Mapping[str, Any])
             "# Traps",
             "",
             "Each trap is a DAG with one realistic defect; its twin has it repaired, in at most ten lines. `make",
-            "traps` judges both by the rule of `harness check` or the property of `harness prove` that must find the",
-            "defect, and writes this page. A twin is accused when that detector speaks up, or when `harness check`",
-            "finds an error in it. The files are in `tests/traps/dags`; what must find them is in",
-            "`tests/traps/manifest.yaml`.",
+            "traps` judges both by the rule of `harness check`, the property of `harness prove` or the verdict of",
+            "`harness run` that must find the defect, and writes this page. A twin is accused when that detector",
+            "speaks up, or when `harness check` finds an error in it. The files are in `tests/traps/dags`; what must",
+            "find them is in `tests/traps/manifest.yaml`.",
             "",
             "Beside it stands what other tools say of the same DAGs, with the same connections and inputs: *DagBag*,",
             "the file can be imported; *dag.test()*, the run of one date is green; *in-a-box*, the smoke tests and",

@@ -22,6 +22,7 @@ _CONN_KEYWORD = re.compile(r"(^|_)conn_id$")
 _BUCKET_KEYWORD = re.compile(r"^((dest|source|src|s3|target|input|output)_)?bucket(_name)?$")
 _TOPIC_KEYWORD = re.compile(r"^((input|output|source|target|kafka)_)?topics?$")
 _STORE = re.compile(r"\b(?:s3a?|s3n)://([a-z0-9][a-z0-9.-]{2,62})(?=/|$)")
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _ENVIRON = ("os.environ.get", "os.getenv", "os.environ.setdefault")
 
 
@@ -159,7 +160,7 @@ def _of_call(call: Call) -> Iterator[tuple[Kind, str, bool]]:
             yield from (("table", t, False) for part in tables(call.text("sqlQuery", 0) or "") for t in sorted(part))
     if call.method in ("get_connection", "get_hook") and (call.last == call.method):
         yield "connection", call.text("conn_id", 0) or "", False
-    if call.last.endswith("Hook") and call.node.args:
+    if call.last.endswith("Hook") and call.node.args and not _names_its_connection(call):
         yield "connection", call.text("", 0) or "", False
     for name, node in call.file.values.keywords(call.node).items():
         text = call.file.values.text(node)
@@ -171,6 +172,12 @@ def _of_call(call: Call) -> Iterator[tuple[Kind, str, bool]]:
     for node in call.node.args:
         for match in _STORE.finditer(call.file.values.text(node) or ""):
             yield "bucket", match[1], False
+
+
+def _names_its_connection(call: Call) -> bool:
+    """Tell whether a hook is given its connection by keyword, or begins with something else: HttpHook with a method."""
+    keywords = call.file.values.keywords(call.node)
+    return any(_CONN_KEYWORD.search(name) for name in keywords) or (call.text("", 0) or "").upper() in _METHODS
 
 
 def _environ_items(file: SourceFile) -> Iterator[Usage]:

@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from harness.environment.problems import Problem
-from harness.environment.service import KafkaSpec, PostgresSpec, S3Spec, ServiceSpec, SparkSpec
+from harness.environment.service import HttpSpec, KafkaSpec, PostgresSpec, S3Spec, ServiceSpec, SparkSpec
 from harness.environment.source import KeyPath
 from harness.environment.spec import ConnectionSpec, DagSpec, EnvironmentSpec, NameRef
 from harness.environment.suggest import did_you_mean
 
 KINDS = ("database", "bucket", "topic", "app")
+#: what asks an upstream for a change; what only reads is no outcome
+_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 _WILD = frozenset("*?[")
 
 
@@ -135,10 +137,24 @@ def _dataset(name: str, service: str, spec: ServiceSpec, path: KeyPath, *, at_ke
         elif not slash and not wild:
             yield Problem(path, f"{name!r} is a bucket, and nothing in it", f"write '{name}/' for all it holds", at_key)
     elif isinstance(spec, SparkSpec):
-        hint = "name the bucket that its tables are in, under the service that holds it"
-        yield Problem(path, f"the service {service!r} holds nothing that is compared", hint, at_key)
+        if not wild and name.count(".") != 1:
+            hint = "write database.table; what lies in a bucket is named under the service that holds that"
+            yield Problem(path, f"{name!r} is no table of a catalogue", hint, at_key)
+    elif isinstance(spec, HttpSpec):
+        yield from _calls(name, service, spec, path, at_key=at_key)
     elif isinstance(spec, KafkaSpec) and not _any_match(spec.topics, name):
         yield Problem(path, *_no_name("topic", name, service, spec.topics), at_key)
+
+
+def _calls(name: str, service: str, spec: HttpSpec, path: KeyPath, *, at_key: bool) -> Iterator[Problem]:
+    """Check a name of calls: `application METHOD /path`."""
+    app, _, rest = name.partition(" ")
+    method, _, address = rest.partition(" ")
+    if not _any_match(spec.apps, app):
+        yield Problem(path, *_no_name("app", app, service, spec.apps), at_key)
+    elif not address.startswith(("/", "*")) or not (_WILD & set(method) or method in _METHODS):
+        methods = ", ".join(_METHODS)
+        yield Problem(path, f"{name!r} names no calls", f"write '{app} METHOD /path', with one of {methods}", at_key)
 
 
 def _any_match(names: Collection[str], pattern: str) -> bool:

@@ -1,4 +1,6 @@
-"""The bank that some traps ask for currency rates: everybody may see rates, and only members the members' rates."""
+"""The bank that some traps ask for currency rates: everybody may see rates, only members the
+members' rates; and it pays whom it is told to pay.
+"""
 
 from __future__ import annotations
 
@@ -17,4 +19,15 @@ async def members(request: Request) -> JSONResponse:
     return JSONResponse({"error": "only for members"}, status_code=401)
 
 
-app = Starlette(routes=[Route("/rates/{day}", rates), Route("/members/{day}", members)])
+async def pay(request: Request) -> JSONResponse:
+    return JSONResponse({"paid": True}, status_code=201)
+
+
+app = Starlette(
+    routes=[
+        Route("/rates/{day}", rates),
+        Route("/members/{day}", members),
+        Route("/payouts", pay, methods=["POST"]),
+        Route("/payouts/{day}", pay, methods=["PUT"]),
+    ]
+)

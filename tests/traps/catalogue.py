@@ -20,14 +20,14 @@ class Trap:
         name: of the trap; its files and DAGs are trap_NAME and twin_NAME.
         defect: the class of defects that it belongs to.
         dynamic: it shows only when the DAG is run.
-        detector: `rule` of `harness check`, or `property` of `harness prove`.
-        found_by: the rule's id, or the property, that must find it.
+        detector: `rule` of `harness check`, `property` of `harness prove`, or the verdict of `harness run`.
+        found_by: the rule's id, the property, or the words of the verdict, that must find it.
     """
 
     name: str
     defect: str
     dynamic: bool
-    detector: Literal["rule", "property"]
+    detector: Literal["rule", "property", "run"]
     found_by: str
 
     def file(self, kind: Kind) -> Path:

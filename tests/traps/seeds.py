@@ -250,3 +250,20 @@ table_as_xcom = Seed(
         table("item_totals", "item text, cents bigint"),
     ),
 )
+
+orders_table = table("orders", "order_id text, day date, customer text, cents int")
+mailed_days = table("mailed_days", "day date PRIMARY KEY")
+payout_before_check = Seed((orders,), (orders_table,))
+payout_with_new_key = Seed((orders,))
+payout_cleared = Seed((orders,), (table("payouts", "day date PRIMARY KEY, cents int"),))
+balance_as_of_now = Seed((orders,))
+mail_at_each_run = Seed((orders,), (orders_table, mailed_days))
+mail_before_check = Seed((orders,), (orders_table, mailed_days))
+named_bucket = Seed((orders,))
+named_bucket_emptied = Seed((orders,))
+named_database = Seed((orders,), (table("payments", "payment_id text, day date, cents int"),))
+named_topic = produce_again
+partner_by_name = Seed((orders,))
+partner_by_curl = Seed((orders,))
+published_on_sundays = Seed((orders,), (orders_table,))
+never_due = Seed((orders,), (orders_table,))

@@ -16,7 +16,7 @@ import json
 import socket
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,10 @@ class Dispatcher:
             await self._move_doors(scope["method"], path.removeprefix(DOORS), send)
         elif name in self.apps:
             root = f"{scope.get('root_path', '')}{front}/{name}"
-            with self._recorder.listen(scope, front.removeprefix("/~") or MAIN, name, receive, send) as (hear, say):
+            async with self._recorder.listen(scope, front.removeprefix("/~") or MAIN, name, receive, send) as (
+                hear,
+                say,
+            ):
                 await self.apps[name]({**scope, "root_path": root}, hear, say)
         elif scope["type"] == "http":
             await _answer(send, 404, f"no application {name!r}; there are: {', '.join(self.apps)}")
@@ -163,20 +166,24 @@ class Recorder:
         self._folder = folder
         self._keys = [key.encode() for key in keys]
 
-    @contextlib.contextmanager
-    def listen(self, scope: Message, namespace: str, app: str, receive: Receive, send: Send) -> Iterator[Any]:
-        """Listen to a request and its answer, and note them when the answer is whole, or the application has failed."""
+    @contextlib.asynccontextmanager
+    async def listen(
+        self, scope: Message, namespace: str, app: str, receive: Receive, send: Send
+    ) -> AsyncIterator[Any]:
+        """Listen to a request and its answer, and note them when the answer is whole, or the application has failed.
+
+        The body is read before the application is asked: one that does not care for it was given it all the same.
+        """
         headers = dict(scope.get("headers", ()))
         if scope["type"] != "http" or OWN in headers:
             yield receive, send
             return
-        body = bytearray()
+        heard = await _whole_request(receive)
+        body = b"".join(message.get("body", b"") for message in heard)
         status = 0
 
         async def hear() -> Message:
-            message = await receive()
-            body.extend(message.get("body", b""))
-            return message
+            return heard.pop(0) if heard else await receive()
 
         async def say(message: Message) -> None:
             nonlocal status
@@ -245,6 +252,14 @@ def _namespace(path: str) -> tuple[str, str]:
         return "", path
     front, _, rest = path[1:].partition("/")
     return f"/{front}", f"/{rest}"
+
+
+async def _whole_request(receive: Receive) -> list[Message]:
+    """Return the messages of a request, its body among them (ASGI specification, "HTTP")."""
+    found = [await receive()]
+    while found[-1].get("more_body"):
+        found.append(await receive())
+    return found
 
 
 async def _answer(send: Send, status: int, text: str) -> None:

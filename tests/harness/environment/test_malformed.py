@@ -335,11 +335,20 @@ def test_a_mistake_in_a_parent_is_told_at_the_parent(files: Files) -> None:
         files.load()
 
 
-def test_outputs_of_a_driver_are_nothing_that_is_compared(files: Files) -> None:
-    block = "services: {spark: {packages: [delta]}}\ndags: {d: {outputs: {spark: [gold.revenue]}}}\n"
+def test_an_output_of_a_driver_is_a_table_of_its_catalogue(files: Files) -> None:
+    block = "services: {spark: {packages: [delta]}}\ndags: {d: {outputs: {spark: [gold]}}}\n"
     assert the_error(files, f"stage: test\n{block}").startswith(
-        "environments/test.yaml:3:30: dags.d.outputs.spark[0]: the service 'spark' holds nothing that is compared; name"
+        "environments/test.yaml:3:30: dags.d.outputs.spark[0]: 'gold' is no table of a catalogue; write database.table"
     )
+
+
+def test_an_output_of_an_upstream_is_an_application_a_method_and_a_path(files: Files) -> None:
+    block = 'services: {http: {apps: {bank: "bank:app"}}}\ndags: {d: {outputs: {http: ["%s"]}}}\n'
+    place = "environments/test.yaml:3:29: dags.d.outputs.http[0]: "
+    assert the_error(files, f"stage: test\n{block % 'bnak POST /payouts'}").startswith(
+        f"{place}the service 'http' declares no app 'bnak POST /payouts'; did you mean"
+    ) or "did you mean 'bank'" in the_error(files, f"stage: test\n{block % 'bnak POST /payouts'}")
+    assert "names no calls; write 'bank METHOD /path'" in the_error(files, f"stage: test\n{block % 'bank GET /rates'}")
 
 
 def test_of_several_mistakes_the_first_is_told(files: Files) -> None:

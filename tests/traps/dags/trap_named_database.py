@@ -1,0 +1,44 @@
+"""Payments of a day into a database that the code names: extract >> load."""
+
+import json
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import DAG, CronDataIntervalTimetable, Variable, task
+
+DEFAULTS = {
+    "owner": "sales",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "execution_timeout": timedelta(minutes=5),
+}
+
+
+@task
+def extract(ds: str) -> list[dict]:
+    """Read the file that the shop delivered for the day."""
+    return json.loads(S3Hook("lake").read_key(f"orders/{ds}.json", Variable.get("landing_bucket")))
+
+
+@task
+def load(orders: list[dict], ds: str) -> None:
+    """Replace the payments of the day."""
+    with PostgresHook("warehouse", database="warehouse").get_conn() as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM payments WHERE day >= %s", [ds])
+        rows = [(order["order_id"], ds, order["cents"]) for order in orders]
+        cursor.executemany("INSERT INTO payments (payment_id, day, cents) VALUES (%s, %s, %s)", rows)
+
+
+with DAG(
+    "trap_named_database",
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["traps"],
+    doc_md=__doc__,
+):
+    load(extract())
