@@ -86,12 +86,16 @@ def _failure(error: BaseException, path: str) -> dict[str, Any]:
     elif isinstance(error, MemoryError):
         ended, words = "memory", "the file takes more memory than it may"
     detail = "".join(traceback.format_exception(error, limit=-6))
-    return {"error": _stable(words.splitlines()[0][:500]), "ended": ended, "line": line or 1, "detail": detail[-4000:]}
+    # the first line of several often says no more than that arguments were wrong, not which
+    said = _stable(" ".join(words.split()))[:500]
+    return {"error": said, "ended": ended, "line": line or 1, "detail": detail[-4000:]}
 
 
 def _stable(text: str) -> str:
-    """Leave out what is another one in each process: addresses of objects, names of temporary files."""
-    return re.sub(r"\btmp[a-z0-9_]{8}\b", "tmp...", re.sub(r"\b0x[0-9a-f]{6,}\b", "0x...", text))
+    """Leave out what is another one elsewhere: addresses of objects, names of temporary files, a module's place."""
+    text = re.sub(r"\b0x[0-9a-f]{6,}\b", "0x...", text)
+    text = re.sub(r"\btmp[a-z0-9_]{8}\b", "tmp...", text)
+    return re.sub(r" \((?:/[^()]*|unknown location)\)$", "", text) if text.startswith("ImportError") else text
 
 
 def _seen(seen: Seen) -> dict[str, Any]:

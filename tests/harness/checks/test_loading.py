@@ -36,6 +36,8 @@ OFFENDERS = {
     "prints": ("print('x' * 5_000_000)", None),
     "forks": ("import os\nos.fork()", None),
     "raises": ("raise ValueError('no')", None),
+    "raises_lines": ("raise TypeError('these are wrong:\\n  owners: \\n  ' + repr(object()))", None),
+    "misses": ("from json import nothing", None),
 }
 
 
@@ -76,6 +78,12 @@ def test_a_file_that_hangs_is_blamed_at_the_line_it_hangs_in(outcomes: dict[str,
 def test_what_a_file_raises_is_its_error_with_its_line(outcomes: dict[str, Loaded]) -> None:
     assert outcomes["raises"].error == "ValueError: no"
     assert outcomes["raises"].line == 2
+
+
+def test_an_error_is_told_in_one_line_that_is_the_same_everywhere(outcomes: dict[str, Loaded]) -> None:
+    wrong, missing = outcomes["raises_lines"].error, outcomes["misses"].error
+    assert wrong == "TypeError: these are wrong: owners: <object object at 0x...>"
+    assert missing == "ImportError: cannot import name 'nothing' from 'json'"
 
 
 def test_a_good_file_among_bad_ones_is_loaded_whole(outcomes: dict[str, Loaded]) -> None:
