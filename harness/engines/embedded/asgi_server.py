@@ -16,6 +16,7 @@ import json
 import socket
 import sys
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from importlib import import_module
 from pathlib import Path
@@ -172,15 +173,25 @@ class Recorder:
             return
         body = bytearray()
         status = 0
+        whole = False
+        ahead: deque[Message] = deque()
 
-        async def hear() -> Message:
+        async def read() -> Message:
+            nonlocal whole
             message = await receive()
             body.extend(message.get("body", b""))
+            whole = not message.get("more_body")
             return message
+
+        async def hear() -> Message:
+            return ahead.popleft() if ahead else await read()
 
         async def say(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
+            while message["type"] == "http.response.start" and not whole:
+                # an application that answers unread what it was sent was asked all the same
+                ahead.append(await read())
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 # before the client has it all: what it asks for next may be this note
                 note()
