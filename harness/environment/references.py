@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from harness.environment.problems import Problem
-from harness.environment.service import KafkaSpec, PostgresSpec, S3Spec, ServiceSpec, SparkSpec
+from harness.environment.service import HttpSpec, KafkaSpec, PostgresSpec, S3Spec, ServiceSpec, SparkSpec
 from harness.environment.source import KeyPath
 from harness.environment.spec import ConnectionSpec, DagSpec, EnvironmentSpec, NameRef
 from harness.environment.suggest import did_you_mean
 
 KINDS = ("database", "bucket", "topic", "app")
 _WILD = frozenset("*?[")
+#: methods that ask for a change (RFC 9110, 9.2.1)
+_CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 def reference_problems(spec: EnvironmentSpec) -> list[Problem]:
@@ -137,8 +139,21 @@ def _dataset(name: str, service: str, spec: ServiceSpec, path: KeyPath, *, at_ke
     elif isinstance(spec, SparkSpec):
         hint = "name the bucket that its tables are in, under the service that holds it"
         yield Problem(path, f"the service {service!r} holds nothing that is compared", hint, at_key)
+    elif isinstance(spec, HttpSpec):
+        yield from _call(name, service, spec, path, at_key=at_key)
     elif isinstance(spec, KafkaSpec) and not _any_match(spec.topics, name):
         yield Problem(path, *_no_name("topic", name, service, spec.topics), at_key)
+
+
+def _call(name: str, service: str, spec: HttpSpec, path: KeyPath, *, at_key: bool) -> Iterator[Problem]:
+    """Check the name of a call, `app METHOD /path`; a glob may stand for several parts of it."""
+    parts = name.split(" ")
+    wild = bool(_WILD & set(name))
+    if not wild and (len(parts) != 3 or parts[1] not in _CHANGES or not parts[2].startswith("/")):
+        hint = f"write 'app METHOD /path' with one of {', '.join(_CHANGES)}; what is only read is no outcome"
+        yield Problem(path, f"{name!r} is no call", hint, at_key)
+    elif spec.engine != "external" and len(parts) > 1 and not _any_match(spec.apps, parts[0]):
+        yield Problem(path, *_no_name("app", parts[0], service, spec.apps), at_key)
 
 
 def _any_match(names: Collection[str], pattern: str) -> bool:

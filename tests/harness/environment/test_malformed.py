@@ -253,6 +253,16 @@ REFERENCES = {
         "7:27",
         "dags.d.outputs.s3[0]: 's3://lake/gold/' is an address; write 'lake/gold/': the bucket, and what is in it",
     ),
+    "outputs that are only read": (
+        "dags: {d: {outputs: {http: ['shop GET /stock']}}}",
+        "7:29",
+        "dags.d.outputs.http[0]: 'shop GET /stock' is no call; write 'app METHOD /path' with one of POST, PUT, PATCH,",
+    ),
+    "outputs of no application": (
+        "dags: {d: {outputs: {http: ['shoe POST /*']}}}",
+        "7:29",
+        "dags.d.outputs.http[0]: the service 'http' declares no app 'shoe'; apps are: movies",
+    ),
     "outputs by a glob over no bucket": (
         "dags: {d: {outputs: {s3: ['leak*/gold/']}}}",
         "7:27",
