@@ -34,7 +34,7 @@ def decide(session: Session, dag_id: str, name: str) -> ProofResult:
         ("pays_with_a_new_key", "rerun", "partner POST /v1/payouts: 1 call added"),
         ("pays_with_a_new_key", "atomic", "partner POST /v1/payouts: 1 call added"),
         ("pays_before_the_check", "atomic", "although check failed after that"),
-        ("mails_before_the_check", "atomic", "although check failed after that"),
+        ("mails_before_the_check", "atomic", "desk@example.org: 1 message added"),
         ("mails_after_the_check", "rerun", "desk@example.org: 1 message added"),
     ],
 )
