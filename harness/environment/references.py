@@ -12,9 +12,9 @@ from harness.environment.spec import ConnectionSpec, DagSpec, EnvironmentSpec, N
 from harness.environment.suggest import did_you_mean
 
 KINDS = ("database", "bucket", "topic", "app")
-#: what asks an upstream for a change; what only reads is no outcome
-_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 _WILD = frozenset("*?[")
+#: methods that ask for a change (RFC 9110, 9.2.1)
+_CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 def reference_problems(spec: EnvironmentSpec) -> list[Problem]:
@@ -141,20 +141,20 @@ def _dataset(name: str, service: str, spec: ServiceSpec, path: KeyPath, *, at_ke
             hint = "write database.table; what lies in a bucket is named under the service that holds that"
             yield Problem(path, f"{name!r} is no table of a catalogue", hint, at_key)
     elif isinstance(spec, HttpSpec):
-        yield from _calls(name, service, spec, path, at_key=at_key)
+        yield from _call(name, service, spec, path, at_key=at_key)
     elif isinstance(spec, KafkaSpec) and not _any_match(spec.topics, name):
         yield Problem(path, *_no_name("topic", name, service, spec.topics), at_key)
 
 
-def _calls(name: str, service: str, spec: HttpSpec, path: KeyPath, *, at_key: bool) -> Iterator[Problem]:
-    """Check a name of calls: `application METHOD /path`."""
-    app, _, rest = name.partition(" ")
-    method, _, address = rest.partition(" ")
-    if not _any_match(spec.apps, app):
-        yield Problem(path, *_no_name("app", app, service, spec.apps), at_key)
-    elif not address.startswith(("/", "*")) or not (_WILD & set(method) or method in _METHODS):
-        methods = ", ".join(_METHODS)
-        yield Problem(path, f"{name!r} names no calls", f"write '{app} METHOD /path', with one of {methods}", at_key)
+def _call(name: str, service: str, spec: HttpSpec, path: KeyPath, *, at_key: bool) -> Iterator[Problem]:
+    """Check the name of a call, `app METHOD /path`; a glob may stand for several parts of it."""
+    parts = name.split(" ")
+    wild = bool(_WILD & set(name))
+    if not wild and (len(parts) != 3 or parts[1] not in _CHANGES or not parts[2].startswith("/")):
+        hint = f"write 'app METHOD /path' with one of {', '.join(_CHANGES)}; what is only read is no outcome"
+        yield Problem(path, f"{name!r} is no call", hint, at_key)
+    elif spec.engine != "external" and len(parts) > 1 and not _any_match(spec.apps, parts[0]):
+        yield Problem(path, *_no_name("app", parts[0], service, spec.apps), at_key)
 
 
 def _any_match(names: Collection[str], pattern: str) -> bool:

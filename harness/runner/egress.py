@@ -1,14 +1,13 @@
 """Sees to which addresses outside its environment a task connects, so that a test that reaches production is told.
 
-Python's own sockets are heard by audit events (PEP 578), at the moment of the attempt, whether it succeeds or not. What
-C libraries and programs that the task starts connect to is seen by looking at the open connections of its processes,
-some times a second: what is shorter than that, or done by a process that lives elsewhere (Spark's driver), is not seen.
-Addresses of this machine are inside.
+Python's own sockets are heard by audit events (PEP 578), at the moment of the attempt, whether it succeeds or not; also
+in Python programs that the task starts. What C libraries and other programs connect to is seen by looking at the open
+connections of the task's processes, some times a second: what is shorter than that, or done by a process that lives
+elsewhere (Spark's driver), is not seen. Addresses of this machine are inside.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import socket
@@ -22,8 +21,12 @@ from typing import Any
 
 from harness.faults.task import name_of
 from harness.models.base import Frozen
+from harness.runner.witness import Witness
 
 FILE = "egress.jsonl"
+TOLD = "HARNESS_EGRESS"
+"""Variable that tells a Python program of a task where to note what."""
+_SITE = Path(__file__).with_name("egress_site")
 
 LOOK_EVERY = 0.2
 """Seconds between two looks at the open connections."""
@@ -65,90 +68,49 @@ class Watch:
         """Return `execute(context=, ti=, log=)` which is watched, and all that its process does after it."""
 
         def watched(context: Any, ti: Any, log: Any) -> Any:
-            witness = _Witness(self._notes, self._inside, ti.run_id, name_of(ti))
+            inside = self._inside | own_addresses() | {"localhost", "", socket.gethostname().lower()}
+            witness = Witness(str(self._notes), inside, ti.run_id, name_of(ti))
             sys.addaudithook(witness.hear)
             witness.follow_names()
-            threading.Thread(target=witness.look_on, name="egress", daemon=True).start()
+            _pass_on(witness)
+            threading.Thread(target=_look_on, args=(witness,), name="egress", daemon=True).start()
             try:
                 return execute(context=context, ti=ti, log=log)
             finally:
-                witness.look()
+                _look(witness)
 
         return watched
 
 
-class _Witness:
-    """What one task's process does."""
+def _look_on(witness: Witness) -> None:
+    """Look at the open connections until the process ends."""
+    pause = threading.Event()
+    while not pause.wait(LOOK_EVERY):
+        _look(witness)
 
-    def __init__(self, notes: Path, inside: frozenset[str], run_id: str, task: str) -> None:
-        self._notes = notes
-        self._inside = inside | own_addresses() | {"localhost", "", socket.gethostname().lower()}
-        self._run_id, self._task = run_id, task
-        self._names: dict[str, str] = {}
-        self._seen: set[tuple[str, int | None]] = set()
 
-    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take an audit event (Python's documentation, "Audit events table")."""
-        if not event.startswith("socket."):
-            return
-        match event, arguments:
-            case ("socket.connect" | "socket.sendto", (_, (str(host), int(port), *_))):
-                self._note(host, port)
-            case "socket.getaddrinfo", (str(host), port, *_):
-                self._note(host, port if isinstance(port, int) and port else None)
-            case "socket.gethostbyname", (str(host),):
-                self._note(host, None)
+def _look(witness: Witness) -> None:
+    """Look at the connections that this process and those below it have open."""
+    import psutil
 
-    def follow_names(self) -> None:
-        """Keep which name an address was found by: who allows the name does not know the address."""
-        find = socket.getaddrinfo
+    with suppress(psutil.Error, OSError):
+        for process in _family(psutil.Process()):
+            for one in process.net_connections("inet"):
+                if one.raddr and one.status != psutil.CONN_LISTEN:
+                    witness.note(one.raddr.ip, one.raddr.port)
 
-        def getaddrinfo(host: Any, *arguments: Any, **options: Any) -> Any:
-            found = find(host, *arguments, **options)
-            name = host.decode() if isinstance(host, bytes) else host
-            if isinstance(name, str):
-                self._names.update((str(where[4][0]), name) for where in found)
-            return found
 
-        socket.getaddrinfo = getaddrinfo
-
-    def look_on(self) -> None:
-        """Look at the open connections until the process ends."""
-        pause = threading.Event()
-        while not pause.wait(LOOK_EVERY):
-            self.look()
-
-    def look(self) -> None:
-        """Look at the connections that this process and those below it have open."""
-        import psutil
-
-        with suppress(psutil.Error, OSError):
-            for process in _family(psutil.Process()):
-                for one in process.net_connections("inet"):
-                    if one.raddr and one.status != psutil.CONN_LISTEN:
-                        self._note(one.raddr.ip, one.raddr.port)
-
-    def _note(self, host: str, port: int | None) -> None:
-        name = self._names.get(host, host).lower().rstrip(".")
-        if self._is_inside(host.lower().rstrip(".")) or self._is_inside(name) or (name, port) in self._seen:
-            return
-        self._seen.add((name, port))
-        contact = Contact(run_id=self._run_id, task=self._task, host=name, port=port)
-        file = os.open(self._notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(file, contact.model_dump_json().encode() + b"\n")
-        finally:
-            os.close(file)
-
-    def _is_inside(self, host: str) -> bool:
-        if host in self._inside or host.endswith(".localhost"):
-            return True
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        return (mapped or address).is_loopback or address.is_unspecified
+def _pass_on(witness: Witness) -> None:
+    """Let Python programs that this process starts hear themselves, by a module that they read at their start."""
+    told = {
+        "notes": witness.notes,
+        "inside": sorted(witness.inside),
+        "run_id": witness.run_id,
+        "task": witness.task,
+    }
+    os.environ[TOLD] = json.dumps(told)
+    path = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{_SITE}{os.pathsep}{path}" if path else str(_SITE)
 
 
 def _family(process: Any) -> Iterator[Any]:
@@ -179,8 +141,11 @@ def contacts(notes: Path, run_id: str, allowed: Mapping[str, str]) -> list[Conta
     """
     if not notes.is_file():
         return []
-    found = [Contact.model_validate(json.loads(line)) for line in notes.read_bytes().splitlines()]
-    mine = [one for one in dict.fromkeys(found) if one.run_id == run_id and not _is_allowed(one, allowed)]
+    lines = [json.loads(line) for line in notes.read_bytes().splitlines()]
+    names = {line["address"]: line["name"] for line in lines if "address" in line}
+    seen = [Contact.model_validate(line) for line in lines if "host" in line and line["run_id"] == run_id]
+    found = [one.model_copy(update={"host": names.get(one.host, one.host)}) for one in seen]
+    mine = [one for one in dict.fromkeys(found) if not _is_allowed(one, allowed)]
     # the look-up before a connection says nothing more
     connected = {(one.task, one.host) for one in mine if one.port is not None}
     return [one for one in mine if one.port is not None or (one.task, one.host) not in connected]

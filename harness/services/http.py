@@ -104,6 +104,10 @@ class Http(Service[HttpSpec]):
         found = [Call.model_validate_json(line) for line in lines]
         return [call for call in found if app in (None, call.app)]
 
+    @property
+    def readable(self) -> bool:
+        return "calls" in self.endpoint.options
+
     def snapshot(self, volatile: Mapping[str, Collection[str]] | None = None) -> list[Dataset]:
         """Return one dataset for each address that was asked to change something, with the calls that had an effect.
 
@@ -113,8 +117,7 @@ class Http(Service[HttpSpec]):
         Args:
             volatile: `app METHOD /path` -> what to leave out: `query`, `body`, or fields of a JSON body.
         """
-        known = "calls" in self.endpoint.options
-        return effective(self.name, self.calls(), volatile or {}) if known else []
+        return effective(self.name, self.calls(), volatile or {}) if self.readable else []
 
     @property
     def client(self) -> httpx.Client:

@@ -16,7 +16,8 @@ import json
 import socket
 import sys
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,7 @@ class Dispatcher:
             await self._move_doors(scope["method"], path.removeprefix(DOORS), send)
         elif name in self.apps:
             root = f"{scope.get('root_path', '')}{front}/{name}"
-            async with self._recorder.listen(scope, front.removeprefix("/~") or MAIN, name, receive, send) as (
-                hear,
-                say,
-            ):
+            with self._recorder.listen(scope, front.removeprefix("/~") or MAIN, name, receive, send) as (hear, say):
                 await self.apps[name]({**scope, "root_path": root}, hear, say)
         elif scope["type"] == "http":
             await _answer(send, 404, f"no application {name!r}; there are: {', '.join(self.apps)}")
@@ -166,28 +164,34 @@ class Recorder:
         self._folder = folder
         self._keys = [key.encode() for key in keys]
 
-    @contextlib.asynccontextmanager
-    async def listen(
-        self, scope: Message, namespace: str, app: str, receive: Receive, send: Send
-    ) -> AsyncIterator[Any]:
-        """Listen to a request and its answer, and note them when the answer is whole, or the application has failed.
-
-        The body is read before the application is asked: one that does not care for it was given it all the same.
-        """
+    @contextlib.contextmanager
+    def listen(self, scope: Message, namespace: str, app: str, receive: Receive, send: Send) -> Iterator[Any]:
+        """Listen to a request and its answer, and note them when the answer is whole, or the application has failed."""
         headers = dict(scope.get("headers", ()))
         if scope["type"] != "http" or OWN in headers:
             yield receive, send
             return
-        heard = await _whole_request(receive)
-        body = b"".join(message.get("body", b"") for message in heard)
+        body = bytearray()
         status = 0
+        whole = False
+        ahead: deque[Message] = deque()
+
+        async def read() -> Message:
+            nonlocal whole
+            message = await receive()
+            body.extend(message.get("body", b""))
+            whole = not message.get("more_body")
+            return message
 
         async def hear() -> Message:
-            return heard.pop(0) if heard else await receive()
+            return ahead.popleft() if ahead else await read()
 
         async def say(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
+            while message["type"] == "http.response.start" and not whole:
+                # an application that answers unread what it was sent was asked all the same
+                ahead.append(await read())
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 # before the client has it all: what it asks for next may be this note
                 note()
@@ -252,14 +256,6 @@ def _namespace(path: str) -> tuple[str, str]:
         return "", path
     front, _, rest = path[1:].partition("/")
     return f"/{front}", f"/{rest}"
-
-
-async def _whole_request(receive: Receive) -> list[Message]:
-    """Return the messages of a request, its body among them (ASGI specification, "HTTP")."""
-    found = [await receive()]
-    while found[-1].get("more_body"):
-        found.append(await receive())
-    return found
 
 
 async def _answer(send: Send, status: int, text: str) -> None:

@@ -253,6 +253,16 @@ REFERENCES = {
         "7:27",
         "dags.d.outputs.s3[0]: 's3://lake/gold/' is an address; write 'lake/gold/': the bucket, and what is in it",
     ),
+    "outputs that are only read": (
+        "dags: {d: {outputs: {http: ['shop GET /stock']}}}",
+        "7:29",
+        "dags.d.outputs.http[0]: 'shop GET /stock' is no call; write 'app METHOD /path' with one of POST, PUT, PATCH,",
+    ),
+    "outputs of no application": (
+        "dags: {d: {outputs: {http: ['shoe POST /*']}}}",
+        "7:29",
+        "dags.d.outputs.http[0]: the service 'http' declares no app 'shoe'; apps are: movies",
+    ),
     "outputs by a glob over no bucket": (
         "dags: {d: {outputs: {s3: ['leak*/gold/']}}}",
         "7:27",
@@ -340,15 +350,6 @@ def test_an_output_of_a_driver_is_a_table_of_its_catalogue(files: Files) -> None
     assert the_error(files, f"stage: test\n{block}").startswith(
         "environments/test.yaml:3:30: dags.d.outputs.spark[0]: 'gold' is no table of a catalogue; write database.table"
     )
-
-
-def test_an_output_of_an_upstream_is_an_application_a_method_and_a_path(files: Files) -> None:
-    block = 'services: {http: {apps: {bank: "bank:app"}}}\ndags: {d: {outputs: {http: ["%s"]}}}\n'
-    place = "environments/test.yaml:3:29: dags.d.outputs.http[0]: "
-    assert the_error(files, f"stage: test\n{block % 'bnak POST /payouts'}").startswith(
-        f"{place}the service 'http' declares no app 'bnak POST /payouts'; did you mean"
-    ) or "did you mean 'bank'" in the_error(files, f"stage: test\n{block % 'bnak POST /payouts'}")
-    assert "names no calls; write 'bank METHOD /path'" in the_error(files, f"stage: test\n{block % 'bank GET /rates'}")
 
 
 def test_of_several_mistakes_the_first_is_told(files: Files) -> None:

@@ -15,8 +15,8 @@ def test_the_complete_example_loads_and_uses_every_block(files: Files) -> None:
     files.write("data: {days: 1}\n", "base")
     files.write(BLOCKS[0])
     environment = files.load()
-    written = {path.partition(".")[0] for path in environment.origins}
-    assert written == {"stage", "services", "airflow", "data", "dags", "gate"}
+    written = {re.split(r"\W", path, maxsplit=1)[0] for path in environment.origins}
+    assert written == {"stage", "services", "airflow", "data", "egress", "dags", "gate"}
     assert set(environment.spec.services) == {"postgres", "audit_db", "s3", "kafka", "spark", "http", "smtp"}
 
 

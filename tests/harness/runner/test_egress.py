@@ -17,7 +17,10 @@ RunDag = Callable[..., RunReport]
     [
         ("calls_by_name", "tell reached for api.partner.invalid:80"),
         ("calls_by_address", "knock reached for 192.0.2.7:8443"),
+        ("asks_for_a_name", "ask reached for api.partner.invalid"),
         ("calls_in_a_program", "start reached for 192.0.2.8:443"),
+        ("calls_in_a_script", "script reached for 192.0.2.8:443"),
+        ("holds_a_line_open", "hold reached for 192.0.2.8:443"),
     ],
 )
 def test_who_goes_outside_is_named(run_dag: RunDag, dag_id: str, said: str) -> None:

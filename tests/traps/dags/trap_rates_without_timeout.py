@@ -18,8 +18,8 @@ DEFAULTS = {
 @task
 def load(ds: str) -> None:
     """Ask for the day's rates, and replace what the warehouse has of them."""
-    address = Connection.get("rates").host
-    response = requests.get(f"{address}/rates/{ds}")
+    bank = Connection.get("rates")
+    response = requests.get(f"{bank.schema}://{bank.host}:{bank.port}/rates/{ds}")
     response.raise_for_status()
     with PostgresHook("warehouse").get_conn() as connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM rates WHERE day = %s", [ds])

@@ -18,8 +18,8 @@ DEFAULTS = {
 @task
 def load(ds: str) -> None:
     """Ask for the day's rates, and replace what the warehouse has of them."""
-    address = Connection.get("rates").host
-    response = requests.get(f"{address}/members/{ds}", timeout=30)
+    bank = Connection.get("rates")
+    response = requests.get(f"{bank.schema}://{bank.host}:{bank.port}/members/{ds}", timeout=30)
     with PostgresHook("warehouse").get_conn() as connection, connection.cursor() as cursor:
         cursor.execute("DELETE FROM rates WHERE day = %s", [ds])
         cursor.execute("INSERT INTO rates (day, rates) VALUES (%s, %s)", [ds, response.text])

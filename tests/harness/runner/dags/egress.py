@@ -7,9 +7,12 @@ import sys
 import urllib.request
 from datetime import datetime
 
+from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, task
 
 START = datetime(2026, 1, 1)
+#: one attempt, which does not wait for an answer
+ATTEMPT = "import socket; line = socket.socket(); line.setblocking(False); line.connect_ex(('192.0.2.8', 443))"
 
 
 def hook_of_a_partner():
@@ -49,3 +52,25 @@ with DAG("stays_inside", schedule="@daily", start_date=START, catchup=False):
             socket.getaddrinfo(socket.gethostname(), 80)
 
     serve_oneself()
+
+with DAG("asks_for_a_name", schedule="@daily", start_date=START, catchup=False):
+
+    @task
+    def ask():
+        with contextlib.suppress(OSError):
+            socket.gethostbyname("api.partner.invalid")
+
+    ask()
+
+with DAG("calls_in_a_script", schedule="@daily", start_date=START, catchup=False):
+    BashOperator(task_id="script", bash_command=f'{sys.executable} -c "{ATTEMPT}"')
+
+with DAG("holds_a_line_open", schedule="@daily", start_date=START, catchup=False):
+
+    @task
+    def hold():
+        # a program that hears nothing of the harness; its connection lasts until the task has ended
+        command = [sys.executable, "-S", "-E", "-c", f"{ATTEMPT}; print(flush=True); input()"]
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE).stdout.readline()
+
+    hold()
