@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from harness.environment import Environment
     from harness.models.proof import DagProofs
     from harness.models.run import RunReport
+    from harness.plugin.shared import SharedRuns
     from harness.session.client import Namespace
 
 # pytest finds the fixtures of a plugin in its own module
 __all__ = ["airflow_connection", "airflow_variable", "mock_aws", "mock_hook", "task_context", "task_logs"]
 
 RUNS: pytest.StashKey[list[RunReport]] = pytest.StashKey()
+SHARED: pytest.StashKey[SharedRuns] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,6 +65,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers."""
     config.addinivalue_line("markers", "proofs: decides properties by running a DAG many times")
+    config.addinivalue_line(
+        "markers",
+        "dag_runs(dag_id, run, ...): judges these runs, which tests share; each is a date or options of run_dag",
+    )
     config.addinivalue_line("markers", "stages(name, ...): run this test only on environments of these stages")
     config.addinivalue_line(
         "markers",
@@ -116,11 +122,18 @@ def harness_session(environment: Environment, dags_folder: Path) -> Iterator[Ses
 def namespace(request: pytest.FixtureRequest, harness_session: Session) -> Iterator[Namespace]:
     """This test's own slice of every service; removed when the test ends.
 
+    A test that is marked with `dag_runs` reads the namespace in which those runs were made, which it shares.
     Where the code of a DAG that the test's module names has names of buckets, topics or databases in it, the test has
     those services to itself, under the declared names.
     """
     from harness.plugin.names import named_in
+    from harness.plugin.shared import asked_by
 
+    if asked := asked_by(request.node):
+        shared = request.getfixturevalue("shared_dag_runs")
+        with shared.lent(asked, request.node.nodeid) as opened:
+            yield opened
+        return
     with harness_session.namespace(alone=named_in(request, harness_session)) as opened:
         yield opened
 
@@ -168,13 +181,49 @@ def run_dag(request: pytest.FixtureRequest, harness_session: Session, namespace:
     When the test fails, the task table, what changed in the stores and the failed tasks' logs are in its report.
     """
 
+    from harness.plugin.shared import asked_by
+
     def run(dag_id: str, **options: Any) -> RunReport:
+        if asked_by(request.node):
+            pytest.fail("the runs that the marker dag_runs names are shared, and this would be one more", pytrace=False)
         options.setdefault("deadline", float(request.config.getini("harness_deadline")))
         report = harness_session.run(dag_id, namespace=namespace, **options)
         request.node.stash.setdefault(RUNS, []).append(report)
         return report
 
     return run
+
+
+@pytest.fixture
+def dag_runs(request: pytest.FixtureRequest, namespace: Namespace) -> tuple[RunReport, ...]:
+    """The reports of the runs that the marker `dag_runs` names; made once, for all tests that judge the same.
+
+    The stores, as `s3` or `postgres` show them, are as the last of the runs has left them. Read them; a change fails.
+    """
+    from harness.plugin.shared import asked_by
+
+    if (asked := asked_by(request.node)) is None:
+        raise pytest.UsageError('say which: @pytest.mark.dag_runs("orders", "2026-01-01")')
+    reports: tuple[RunReport, ...] = request.getfixturevalue("shared_dag_runs").take(asked).reports
+    request.node.stash.setdefault(RUNS, []).extend(reports)
+    return reports
+
+
+@pytest.fixture(scope="session")
+def shared_dag_runs(
+    pytestconfig: pytest.Config, harness_session: Session, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedRuns]:
+    """What the marker `dag_runs` asks for; for the plugin's own use."""
+    from harness.plugin.shared import SharedRuns
+
+    base = tmp_path_factory.getbasetemp()
+    everybodys = base.parent if hasattr(pytestconfig, "workerinput") else base
+    deadline = float(pytestconfig.getini("harness_deadline"))
+    folder = everybodys / "dag-runs" / harness_session.environment.name
+    shared = pytestconfig.stash[SHARED] = SharedRuns(harness_session, folder, deadline)
+    yield shared
+    del pytestconfig.stash[SHARED]
+    shared.close()
 
 
 @pytest.fixture
@@ -214,6 +263,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     environment = _load(item.config, spec.params["environment_name"])
     if reason := reason_to_skip(environment, list(item.iter_markers())):
         pytest.skip(reason)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests of a file that judge the same runs follow one another."""
+    if any(item.get_closest_marker("dag_runs") for item in items):
+        from harness.plugin.shared import side_by_side
+
+        side_by_side(items)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Let go of shared runs that others may wait for, when the next test judges other ones."""
+    if nextitem is not None and (shared := item.config.stash.get(SHARED, None)):
+        from harness.plugin.shared import asked_by
+
+        shared.let_go(but=asked_by(nextitem))
 
 
 @pytest.hookimpl(wrapper=True)
