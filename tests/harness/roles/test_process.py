@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.engines.process import ServerProcess, free_ports, listening_socket, random_password, tail
+from harness.engines.process import ServerProcess, free_ports, listening_socket, random_password, reserved_ports, tail
 from harness.errors import ServiceError
 
 
@@ -154,3 +154,13 @@ def test_passwords_differ_and_need_no_quoting() -> None:
     made = {random_password() for _ in range(100)}
     assert len(made) == 100
     assert all(set(one) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") for one in made)
+
+
+def test_a_reserved_port_is_nobodys_but_the_servers_that_it_is_for() -> None:
+    (port, other), held = reserved_ports(2)
+    with held:
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)) as server, socket.create_connection(server.getsockname()):
+            assert server.accept()
+    assert port != other
