@@ -12,6 +12,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ KEPT = Path(__file__).with_name("durations.json")
 TIMES = "CI_TIMES"
 """Names a file of what was done before the suite: lines of seconds, a tab, and the words for it."""
 LEFT_OUT = "left out: "
+SINGLE = ("tests/harness/proofs/",)
+"""Files of which a worker is given one test at a time: each costs much, and shares only a session with the others."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +55,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = sorted(
         chosen, key=lambda item: (turn.get(environment_of(item), 0), -costs[file_of(item)], file_of(item))
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker whole files, or single tests where a file's tests have only a session in common."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if nodeid.startswith(SINGLE) else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 def kept() -> dict[str, float]:

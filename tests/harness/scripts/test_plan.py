@@ -93,3 +93,16 @@ def test_the_table_says_what_took_how_long_and_what_it_comes_to() -> None:
         "           80 s      3 tests  tests/unit",
         "    688 s  all of it",
     ]
+
+
+def test_a_worker_is_given_files_whole_but_for_those_of_which_a_test_is_a_share(suite: pytest.Pytester) -> None:
+    test = "import os, pytest\n@pytest.mark.parametrize('n', range(8))\ndef test_it(n):\n    {}\n".format(
+        "open(f'{__name__}.{os.environ[\"PYTEST_XDIST_WORKER\"]}', 'a').close()"
+    )
+    for folder in ("proofs", "other"):
+        (suite.path / "tests" / "harness" / folder).mkdir(parents=True)
+        (suite.path / "tests" / "harness" / folder / f"test_{folder}.py").write_text(test)
+
+    run(suite, "-n", "2", "--dist", "loadfile", "tests/harness").assert_outcomes(passed=16)
+
+    assert (len(list(suite.path.glob("test_proofs.*"))), len(list(suite.path.glob("test_other.*")))) == (2, 1)
