@@ -33,6 +33,7 @@ __all__ = ["airflow_connection", "airflow_variable", "mock_aws", "mock_hook", "t
 
 RUNS: pytest.StashKey[list[RunReport]] = pytest.StashKey()
 SHARED: pytest.StashKey[SharedRuns] = pytest.StashKey()
+AT_WORK: pytest.StashKey[list[int]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -216,11 +217,10 @@ def shared_dag_runs(
     """What the marker `dag_runs` asks for; for the plugin's own use."""
     from harness.plugin.shared import SharedRuns
 
-    base = tmp_path_factory.getbasetemp()
-    everybodys = base.parent if hasattr(pytestconfig, "workerinput") else base
     deadline = float(pytestconfig.getini("harness_deadline"))
-    folder = everybodys / "dag-runs" / harness_session.environment.name
-    shared = pytestconfig.stash[SHARED] = SharedRuns(harness_session, folder, deadline)
+    folder = _shared_folder(pytestconfig, tmp_path_factory) / harness_session.environment.name
+    at_work = pytestconfig.stash.get(AT_WORK, [])
+    shared = pytestconfig.stash[SHARED] = SharedRuns(harness_session, folder, deadline, at_work)
     yield shared
     del pytestconfig.stash[SHARED]
     shared.close()
@@ -273,13 +273,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         side_by_side(items)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Before any worker begins, say that this one may ask for shared runs."""
+    config = session.config
+    if hasattr(config, "workerinput") and any(item.get_closest_marker("dag_runs") for item in session.items):
+        from harness.plugin.shared import at_work
+
+        folder = _shared_folder(config, config._tmp_path_factory)  # type: ignore[attr-defined]  # no fixtures here yet
+        config.stash[AT_WORK] = at_work(session.items, folder, config.workerinput["workerid"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """Let go of shared runs that others may wait for, when the next test judges other ones."""
-    if nextitem is not None and (shared := item.config.stash.get(SHARED, None)):
+    shared = item.config.stash.get(SHARED, None)
+    if shared is not None:
+        shared.last = nextitem is None
+    yield
+    if nextitem is not None and shared is not None:
         from harness.plugin.shared import asked_by
 
         shared.let_go(but=asked_by(nextitem))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take back what was said to other workers, when no test of this one has asked for shared runs."""
+    import os
+
+    for lock in session.config.stash.get(AT_WORK, []):
+        os.close(lock)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -307,6 +330,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def _folder(config: pytest.Config, name: str) -> Path:
     chosen = config.getoption(f"--{name}")
     return Path(chosen).resolve() if chosen else config.rootpath / config.getini(f"harness_{name}")
+
+
+def _shared_folder(config: pytest.Config, factory: pytest.TempPathFactory) -> Path:
+    base = factory.getbasetemp()
+    return (base.parent if hasattr(config, "workerinput") else base) / "dag-runs"
 
 
 def _load(config: pytest.Config, name: str) -> Environment:

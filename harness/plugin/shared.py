@@ -1,7 +1,7 @@
 """Runs that several tests judge: made once for each environment, in a namespace that all these tests read.
 
 Which ones a test judges is said by its marker: `@pytest.mark.dag_runs("orders", "2026-01-02", "2026-01-01")`. Workers
-of xdist share them through a folder: the one that made them holds the namespace until all others have let go of it.
+of xdist share them through a folder: the one that made them holds the namespace as long as another may ask for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from harness.state import Snapshot
 
 MARKER = "dag_runs"
-LET_GO_WITHIN = 600.0
-"""Seconds that the tests of other workers have to let go of a namespace when all of ours are done."""
+DONE_WITHIN = 600.0
+"""Seconds for which a worker that has no more tests waits for those of the others that may judge its runs."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,18 @@ def side_by_side(items: list[pytest.Item]) -> None:
     items.sort(key=places.__getitem__)
 
 
+def at_work(items: list[pytest.Item], folder: Path, worker: str) -> list[int]:
+    """Say, as long as the open files are, that a worker may ask for the runs that tests judge in their environments."""
+    found = []
+    for environment in sorted({_environment(item) for item in items if asked_by(item)}):
+        place = folder / environment / "workers"
+        place.mkdir(parents=True, exist_ok=True)
+        lock = _locked(place / worker, fcntl.LOCK_EX)
+        assert lock is not None
+        found.append(lock)
+    return found
+
+
 def _environment(item: pytest.Item) -> Any:
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("environment_name") if callspec is not None else None
@@ -110,10 +122,12 @@ class SharedRuns:
         session: in which they are made.
         folder: of this environment, for all workers.
         deadline: seconds for each run that names none.
+        at_work: this worker's word that it may ask for runs (`at_work`), which is taken back with its last test.
     """
 
-    def __init__(self, session: Session, folder: Path, deadline: float) -> None:
-        self._session, self._folder, self._deadline = session, folder, deadline
+    def __init__(self, session: Session, folder: Path, deadline: float, at_work: list[int]) -> None:
+        self._session, self._folder, self._deadline, self._at_work = session, folder, deadline, at_work
+        self.last = False
         self._held: dict[str, Held] = {}
         self._failed: dict[str, Exception] = {}
         self._told: list[str] = []
@@ -145,7 +159,7 @@ class SharedRuns:
     def _found_or_made(self, asked: Asked) -> Held:
         folder = self._folder / asked.digest
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder, within=self._deadline * len(asked.runs) + LET_GO_WITHIN):
+        with _alone(folder, within=self._deadline * len(asked.runs) + DONE_WITHIN):
             return self._found(folder) or self._made(folder, asked)
 
     def _found(self, folder: Path) -> Held | None:
@@ -193,11 +207,19 @@ class SharedRuns:
                 self._told.append(self._close(digest))
 
     def close(self) -> None:
-        """Let go of all of it; first of what others made, so that no two wait for each other.
+        """Let go of all of it, when nobody can ask for it any more.
+
+        What others made comes first, and after the last test we say that we are done, so that no two wait for each
+        other.
 
         Raises:
             pytest.fail.Exception: a test has changed what others judge; after everything was closed.
         """
+        if self.last:
+            while self._at_work:
+                os.close(self._at_work.pop())
+            for worker in (self._folder / "workers").glob("*"):
+                _wait_for(worker, within=DONE_WITHIN)
         self._told += [
             self._close(digest) for digest in sorted(self._held, key=lambda one: bool(self._held[one].after))
         ]
@@ -211,9 +233,9 @@ class SharedRuns:
             return ""
         from harness.state import diff, in_words, snapshot
 
-        with _alone(held.folder, within=LET_GO_WITHIN):
+        with _alone(held.folder, within=DONE_WITHIN):
             (held.folder / "made.json").unlink()
-        _wait_for(lambda: _locked(held.folder / "readers", fcntl.LOCK_EX), within=LET_GO_WITHIN)
+        _wait_for(held.folder / "readers", within=DONE_WITHIN)
         changed = [in_words(one) for one in diff(held.after, snapshot(held.opened.services))]
         for service in held.opened.services.values():
             service.release()
@@ -255,10 +277,10 @@ def _locked(path: Path, kind: int) -> int | None:
     return file
 
 
-def _wait_for(lock: Callable[[], int | None], within: float) -> None:
-    """Wait until nobody's lock is in the way, for so many seconds."""
+def _wait_for(path: Path, within: float) -> None:
+    """Wait until nobody has a lock on a file, for so many seconds."""
     until = time.monotonic() + within
-    while (file := lock()) is None:
+    while (file := _locked(path, fcntl.LOCK_EX)) is None:
         if time.monotonic() > until:
             return  # who holds it has hung: its own time limit says so
         time.sleep(0.05)
