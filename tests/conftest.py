@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,12 @@ SLOW = (
     "harness/runner",
     "harness/session",
 )
+
+
+def pytest_configure() -> None:
+    # a shell starts what is in the background with Ctrl-C ignored, and so would be every process that a test starts
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
