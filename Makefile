@@ -2,11 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_ARGS ?=
+# the order of the files is our own: what costs most begins first
+SUITE := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 COMPILE := $(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	--no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint bench dtap compatibility traps docs screenshots build constraints clean
+.PHONY: help setup demo test test-full test-fast durations lint bench dtap compatibility traps docs screenshots build constraints clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +19,15 @@ setup: ## virtual environment, pinned packages, Java, jars; again only when thei
 demo: setup ## run a pipeline over Kafka, Spark with Delta, S3 and Postgres for three days, and show what came out
 	$(BIN)/harness run orders_medallion --env dev --from 2026-01-01 --to 2026-01-03 --deadline 30m
 
-test: setup ## the whole suite; PYTEST_ARGS adds options
-	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+test: setup ## the suite on the environment dev; PYTEST_ARGS adds options
+	@$(SUITE) $(PYTEST_ARGS)
+
+test-full: setup ## what `make test` leaves out too: slow proofs, and pipelines on the environment test
+	@$(SUITE) --full $(PYTEST_ARGS)
+	@$(SUITE) --full --env test -m services $(PYTEST_ARGS)
+
+durations: setup ## measure what each file of tests costs, for the order of the suite and the shares of CI's machines
+	@$(SUITE) --full --keep-durations
 
 test-fast: setup ## what needs neither Spark nor a pipeline; under a minute
 	@$(BIN)/pytest -m "not slow" -n 2 $(PYTEST_ARGS)

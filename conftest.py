@@ -1,4 +1,4 @@
 from __future__ import annotations
 
-# where pytest wants it: only the top conftest may name plugins
-pytest_plugins = ["pytester"]
+# where pytest wants them: only the top conftest may name plugins
+pytest_plugins = ["pytester", "tests.plan"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,23 @@ SLOW = (
 )
 
 
+def pytest_configure() -> None:
+    # a shell starts what is in the background with Ctrl-C ignored, and so would be every process that a test starts
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test-fast` leaves out: tests in those folders, and tests on an environment's services."""
     slow = [Path(__file__).parent / folder for folder in SLOW]
     for item in items:
-        on_services = "harness_session" in getattr(item, "fixturenames", ())
-        if on_services or any(item.path.is_relative_to(folder) for folder in slow):
+        on_services = "environment_name" in getattr(item, "fixturenames", ())
+        if on_services:
+            item.add_marker(pytest.mark.services)
+        if "harness_session" in getattr(item, "fixturenames", ()) or any(
+            item.path.is_relative_to(folder) for folder in slow
+        ):
             item.add_marker(pytest.mark.slow)
 
 

@@ -236,6 +236,21 @@ def free_ports(count: int) -> tuple[int, ...]:
         return tuple(found)
 
 
+def reserved_ports(count: int) -> tuple[tuple[int, ...], contextlib.ExitStack]:
+    """Return `count` different free TCP ports of 127.0.0.1, and what keeps others from them until it is closed.
+
+    The ports are bound and not listened on, so that nobody gets them by `bind` to port 0 or by an outgoing connection,
+    however long a server takes to come up. One that binds with SO_REUSEADDR, as those of Java do, may have them.
+    """
+    held, found = contextlib.ExitStack(), []
+    for _ in range(count):
+        reserve = held.enter_context(socket.socket())
+        reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserve.bind(("127.0.0.1", 0))
+        found.append(int(reserve.getsockname()[1]))
+    return tuple(found), held
+
+
 def random_password() -> str:
     """Return 144 random bits as letters, digits, `-` and `_`: safe in URLs, JDBC options and configuration files."""
     return secrets.token_urlsafe(18)

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from harness.environment import Environment
     from harness.models.proof import DagProofs
     from harness.models.run import RunReport
+    from harness.plugin.shared import SharedRuns
     from harness.session.client import Namespace
 
 # pytest finds the fixtures of a plugin in its own module
 __all__ = ["airflow_connection", "airflow_variable", "mock_aws", "mock_hook", "task_context", "task_logs"]
 
 RUNS: pytest.StashKey[list[RunReport]] = pytest.StashKey()
+SHARED: pytest.StashKey[SharedRuns] = pytest.StashKey()
+AT_WORK: pytest.StashKey[list[int]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,6 +66,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers."""
     config.addinivalue_line("markers", "proofs: decides properties by running a DAG many times")
+    config.addinivalue_line(
+        "markers",
+        "dag_runs(dag_id, run, ...): judges these runs, which tests share; each is a date or options of run_dag",
+    )
     config.addinivalue_line("markers", "stages(name, ...): run this test only on environments of these stages")
     config.addinivalue_line(
         "markers",
@@ -116,11 +123,18 @@ def harness_session(environment: Environment, dags_folder: Path) -> Iterator[Ses
 def namespace(request: pytest.FixtureRequest, harness_session: Session) -> Iterator[Namespace]:
     """This test's own slice of every service; removed when the test ends.
 
+    A test that is marked with `dag_runs` reads the namespace in which those runs were made, which it shares.
     Where the code of a DAG that the test's module names has names of buckets, topics or databases in it, the test has
     those services to itself, under the declared names.
     """
     from harness.plugin.names import named_in
+    from harness.plugin.shared import asked_by
 
+    if asked := asked_by(request.node):
+        shared = request.getfixturevalue("shared_dag_runs")
+        with shared.lent(asked, request.node.nodeid) as opened:
+            yield opened
+        return
     with harness_session.namespace(alone=named_in(request, harness_session)) as opened:
         yield opened
 
@@ -168,13 +182,48 @@ def run_dag(request: pytest.FixtureRequest, harness_session: Session, namespace:
     When the test fails, the task table, what changed in the stores and the failed tasks' logs are in its report.
     """
 
+    from harness.plugin.shared import asked_by
+
     def run(dag_id: str, **options: Any) -> RunReport:
+        if asked_by(request.node):
+            pytest.fail("the runs that the marker dag_runs names are shared, and this would be one more", pytrace=False)
         options.setdefault("deadline", float(request.config.getini("harness_deadline")))
         report = harness_session.run(dag_id, namespace=namespace, **options)
         request.node.stash.setdefault(RUNS, []).append(report)
         return report
 
     return run
+
+
+@pytest.fixture
+def dag_runs(request: pytest.FixtureRequest, namespace: Namespace) -> tuple[RunReport, ...]:
+    """The reports of the runs that the marker `dag_runs` names; made once, for all tests that judge the same.
+
+    The stores, as `s3` or `postgres` show them, are as the last of the runs has left them. Read them; a change fails.
+    """
+    from harness.plugin.shared import asked_by
+
+    if (asked := asked_by(request.node)) is None:
+        raise pytest.UsageError('say which: @pytest.mark.dag_runs("orders", "2026-01-01")')
+    reports: tuple[RunReport, ...] = request.getfixturevalue("shared_dag_runs").take(asked).reports
+    request.node.stash.setdefault(RUNS, []).extend(reports)
+    return reports
+
+
+@pytest.fixture(scope="session")
+def shared_dag_runs(
+    pytestconfig: pytest.Config, harness_session: Session, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedRuns]:
+    """What the marker `dag_runs` asks for; for the plugin's own use."""
+    from harness.plugin.shared import SharedRuns
+
+    deadline = float(pytestconfig.getini("harness_deadline"))
+    folder = _shared_folder(pytestconfig, tmp_path_factory) / harness_session.environment.name
+    at_work = pytestconfig.stash.get(AT_WORK, [])
+    shared = pytestconfig.stash[SHARED] = SharedRuns(harness_session, folder, deadline, at_work)
+    yield shared
+    del pytestconfig.stash[SHARED]
+    shared.close()
 
 
 @pytest.fixture
@@ -216,6 +265,46 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests of a file that judge the same runs follow one another."""
+    if any(item.get_closest_marker("dag_runs") for item in items):
+        from harness.plugin.shared import side_by_side
+
+        side_by_side(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Before any worker begins, say that this one may ask for shared runs."""
+    config = session.config
+    if hasattr(config, "workerinput") and any(item.get_closest_marker("dag_runs") for item in session.items):
+        from harness.plugin.shared import at_work
+
+        folder = _shared_folder(config, config._tmp_path_factory)  # type: ignore[attr-defined]  # no fixtures here yet
+        config.stash[AT_WORK] = at_work(session.items, folder, config.workerinput["workerid"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Let go of shared runs that others may wait for, when the next test judges other ones."""
+    shared = item.config.stash.get(SHARED, None)
+    if shared is not None:
+        shared.last = nextitem is None
+    yield
+    if nextitem is not None and shared is not None:
+        from harness.plugin.shared import asked_by
+
+        shared.let_go(but=asked_by(nextitem))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take back what was said to other workers, when no test of this one has asked for shared runs."""
+    import os
+
+    for lock in session.config.stash.get(AT_WORK, []):
+        os.close(lock)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Say whose stored expectations are meant, as long as the test runs."""
@@ -241,6 +330,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def _folder(config: pytest.Config, name: str) -> Path:
     chosen = config.getoption(f"--{name}")
     return Path(chosen).resolve() if chosen else config.rootpath / config.getini(f"harness_{name}")
+
+
+def _shared_folder(config: pytest.Config, factory: pytest.TempPathFactory) -> Path:
+    base = factory.getbasetemp()
+    return (base.parent if hasattr(config, "workerinput") else base) / "dag-runs"
 
 
 def _load(config: pytest.Config, name: str) -> Environment:

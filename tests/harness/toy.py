@@ -70,7 +70,7 @@ class Toy(Service[ToySpec]):
         return Slice(names={"key": {key: key for key in self.spec.keys}})
 
     def ask(self, line: str) -> dict[str, str]:
-        with socket.create_connection((self.endpoint.host, self.endpoint.port), timeout=5) as connection:
+        with socket.create_connection((self.endpoint.host, self.endpoint.port), timeout=60) as connection:
             connection.sendall(line.encode() + b"\n")
             lines = connection.makefile().read().split("\n")
         return dict(line.split(" ", 1) for line in lines if line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from harness.engines.base import Engine, Place, Running
 from harness.engines.jars import exclusive, fingerprint, jars
 from harness.engines.java import Java, find_java
 from harness.engines.jvm import QUICK, archive_flags, archive_path, argument_file, join
-from harness.engines.process import ProcessRunning, ServerProcess, free_ports
+from harness.engines.process import ProcessRunning, ServerProcess, free_ports, reserved_ports
 from harness.environment.spec import KafkaSpec, ServiceSpec
 from harness.errors import ServiceError
 from harness.models.service import Endpoint
@@ -74,8 +73,9 @@ class EmbeddedKafka(Engine):
         class_path = jars("kafka", place.cache, place.report)
         data = place.folder / "data"
         shutil.copytree(formatted_folder(place.cache, java, class_path), data)
-        port, controller, *behind = free_ports(2 + SLOTS)
-        routes = Routes(behind)
+        # a broker takes seconds to come up, and for as long its ports would be anybody's
+        (port, controller, *behind), held = reserved_ports(2 + SLOTS)
+        routes = Routes(behind, held)
         settings = place.folder / "server.properties"
         settings.write_text(server_properties(port, controller, data, routes.listeners()))
         archive = archive_path(place.cache, "kafka", java, class_path)
@@ -101,17 +101,14 @@ class Routes:
 
     Args:
         behind: the port of the broker's own listener for each slot.
+        held: what keeps others from the broker's own ports, closed with the routes.
     """
 
-    def __init__(self, behind: Sequence[int]) -> None:
-        self._held = ExitStack()
-        self.ports = [(port, self._reserve()) for port in behind]
-
-    def _reserve(self) -> int:
-        held = self._held.enter_context(socket.socket())
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
+    def __init__(self, behind: Sequence[int], held: ExitStack | None = None) -> None:
+        advertised, reserve = reserved_ports(len(behind))
+        self._held = held or ExitStack()
+        self._held.enter_context(reserve)
+        self.ports = list(zip(behind, advertised, strict=True))
 
     def listeners(self) -> Iterator[tuple[str, int, int]]:
         """Yield the name, the port and the advertised port of each spare listener."""

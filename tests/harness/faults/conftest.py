@@ -121,7 +121,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
 @pytest.fixture
 def stores(servers: dict[str, Service[Any]], run_dag: Callable[..., RunReport], tmp_path: Path) -> Iterator[Stores]:
     """This test's namespace on the servers."""
-    prefix = f"t{secrets.token_hex(3)}"
+    prefix = f"n{secrets.randbelow(10**6)}"  # as a session calls its namespaces
     made = {
         name: bind(name, name, server.spec, server.endpoint, server.open(prefix)) for name, server in servers.items()
     }

@@ -12,7 +12,7 @@ def read_on(kafka, group):
     consumer = kafka.client.consumer(group, enable_auto_commit=False, enable_partition_eof=True)
     consumer.subscribe([kafka.physical("orders")])
     values = []
-    while (message := consumer.poll(20)) is not None and message.error() is None:
+    while (message := consumer.poll(60)) is not None and message.error() is None:
         values.append(message.value().decode())
         consumer.commit(message, asynchronous=False)
     consumer.close()

@@ -34,7 +34,7 @@ def fleet(tmp_path_factory):
 @pytest.fixture
 def lake(fleet, run_dag, tmp_path):
     """A namespace in which the DAG is run; `rows()` counts what its table holds then."""
-    prefix = f"t{secrets.token_hex(3)}"
+    prefix = f"n{secrets.randbelow(10**6)}"  # as a session calls its namespaces
     made = {name: bind(name, name, one.spec, one.endpoint, one.open(prefix)) for name, one in fleet.services.items()}
     refs = {
         name: ServiceRef(role=name, spec=one.spec.model_dump(mode="json"), endpoint=one.endpoint, slice=one.slice)

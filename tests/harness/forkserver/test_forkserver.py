@@ -36,7 +36,7 @@ def run(server: ForkServer, name: str, payload: dict[str, Any] | None = None, on
 
 
 def gone(pids: list[int]) -> bool:
-    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=5)
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=60)
     return not alive
 
 
@@ -78,14 +78,14 @@ def test_requests_run_at_the_same_time(server):
     outcomes: list[Outcome] = []
 
     def one() -> None:
-        outcomes.append(run(server, "interruptible", on_event=lambda _: started.wait(30), deadline=2))
+        outcomes.append(run(server, "interruptible", on_event=lambda _: started.wait(60), deadline=2))
 
     threads = [threading.Thread(target=one) for _ in range(2)]
     for thread in threads:
         thread.start()
-    started.wait(30)
+    started.wait(60)
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert [one.result for one in outcomes] == ["interrupted", "interrupted"]
 
 
@@ -224,9 +224,9 @@ def test_stop_ends_the_children_too(tmp_path):
 
     thread = threading.Thread(target=ask)
     thread.start()
-    assert arrived.wait(30)
+    assert arrived.wait(60)
     server.stop()
-    thread.join(30)
+    thread.join(60)
     assert gone(seen)
 
 
@@ -242,7 +242,7 @@ def test_server_dies_with_its_parent_and_leaves_no_folder(tmp_path):
     assert parent.stdout is not None
     pid, address = parent.stdout.readline().split()
     parent.send_signal(signal.SIGKILL)
-    parent.wait(10)
+    parent.wait(60)
     parent.stdout.close()
     assert gone([int(pid)])
     assert not Path(address).parent.exists()

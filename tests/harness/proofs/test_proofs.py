@@ -43,6 +43,12 @@ def session() -> Iterator[Session]:
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait for what never comes is seen to have no end after seconds, instead of a minute."""
+    monkeypatch.setattr("harness.proofs.lab.PATIENCE", 10.0)
+
+
 def decide(session: Session, dag_id: str, name: str) -> ProofResult:
     return prove(session, [dag_id], [name]).dags[0].proof(name)
 

@@ -52,7 +52,7 @@ def kafka(broker: Kafka) -> Iterator[Kafka]:
 
 
 def topics(broker: Kafka) -> set[str]:
-    return set(broker.client.admin().list_topics(timeout=10).topics)
+    return set(broker.client.admin().list_topics(timeout=60).topics)
 
 
 def test_messages_come_back_as_they_were_sent(kafka: Kafka) -> None:
@@ -109,23 +109,23 @@ def test_an_empty_topic_is_read_as_empty(kafka: Kafka) -> None:
 
 def test_messages_of_an_aborted_transaction_are_not_read(kafka: Kafka) -> None:
     producer = kafka.client.producer(transactional_id="t1")
-    producer.init_transactions(30)
+    producer.init_transactions(60)
     for value, finish in ((b"kept", producer.commit_transaction), (b"dropped", producer.abort_transaction)):
         producer.begin_transaction()
         producer.produce(kafka.physical("orders"), value=value, partition=0)
-        producer.flush(10)
-        finish(30)
+        producer.flush(60)
+        finish(60)
     assert [m.value for m in kafka.client.read("orders")] == [b"kept"]
 
 
 def test_a_commit_is_read_when_it_has_been_marked_in_the_topic(kafka: Kafka) -> None:
     producer = kafka.client.producer(transactional_id="t2")
-    producer.init_transactions(30)
+    producer.init_transactions(60)
     producer.begin_transaction()
     producer.produce(kafka.physical("orders"), value=b"late", partition=0)
-    producer.flush(10)
+    producer.flush(60)
     # the broker's own delay between answer and mark comes and goes; a commit during the read stands for it
-    committing = threading.Timer(0.5, producer.commit_transaction, (30,))
+    committing = threading.Timer(0.5, producer.commit_transaction, (60,))
     committing.start()
     read = kafka.client.read("orders")
     committing.join()
@@ -144,13 +144,13 @@ def test_closing_a_namespace_deletes_its_topics_and_groups_and_no_others(broker:
         service.client.produce("orders", [("k", "v")])
         with closing(service.client.consumer("loader")) as consumer:
             consumer.subscribe([service.physical("orders")])
-            assert consumer.consume(1, timeout=20)
+            assert consumer.consume(1, timeout=60)
             consumer.commit(asynchronous=False)
         assert "c3.orders" in topics(broker)
     assert not {name for name in topics(broker) if name.startswith("c3.")}
     assert {"orders", "events"} <= topics(broker)
     admin = broker.client.admin()  # the answer comes as long as the client is there
-    groups = admin.list_consumer_groups().result(10).valid
+    groups = admin.list_consumer_groups().result(60).valid
     assert not [group for group in groups if group.group_id.startswith("c3.")]
     service.close()
 
@@ -159,9 +159,9 @@ def test_topics_have_the_declared_partitions_and_settings(kafka: Kafka) -> None:
     from confluent_kafka.admin import ConfigResource
 
     admin = kafka.client.admin()
-    assert len(admin.list_topics("a1.orders", timeout=10).topics["a1.orders"].partitions) == 3
+    assert len(admin.list_topics("a1.orders", timeout=60).topics["a1.orders"].partitions) == 3
     resource = ConfigResource(ConfigResource.Type.TOPIC, "a1.events")
-    config = admin.describe_configs([resource])[resource].result(10)
+    config = admin.describe_configs([resource])[resource].result(60)
     assert config["cleanup.policy"].value == "compact"
 
 
@@ -222,9 +222,9 @@ def test_airflows_hooks_produce_and_consume_through_the_connection(
 
     producer = KafkaProducerHook(conn_id).get_producer()
     producer.produce(kafka.physical("orders"), value=b"from a hook")
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     with closing(KafkaConsumerHook([kafka.physical("orders")], conn_id).get_consumer()) as consumer:
-        assert [m.value() for m in consumer.consume(1, timeout=20)] == [b"from a hook"]
+        assert [m.value() for m in consumer.consume(1, timeout=60)] == [b"from a hook"]
 
 
 def test_a_group_that_the_environment_names_belongs_to_the_namespace(kafka: Kafka) -> None:
@@ -236,7 +236,7 @@ def test_a_proxy_on_a_reserved_port_cannot_be_bypassed(kafka: Kafka) -> None:
     behind, advertised = map(int, kafka.endpoint.options["slots"].split(",")[0].split(":"))
     with forwarding(advertised, behind) as connections:
         through = type(kafka.client)(f"127.0.0.1:{advertised}", kafka.physical)
-        brokers = through.admin().list_topics(timeout=10).brokers.values()
+        brokers = through.admin().list_topics(timeout=60).brokers.values()
         assert [broker.port for broker in brokers] == [advertised]
         through.produce("orders", [("k", "through a proxy")])
         assert [m.value for m in through.read("orders")] == [b"through a proxy"]

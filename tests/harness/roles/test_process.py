@@ -13,8 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.engines.process import ServerProcess, free_ports, listening_socket, random_password, tail
+from harness.engines.process import ServerProcess, free_ports, listening_socket, random_password, reserved_ports, tail
 from harness.errors import ServiceError
+from tests.patience import eventually
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def spawn(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
         process.stop(within=0)
 
 
-def saying(process: ServerProcess, text: str, within: float = 10.0) -> str:
+def saying(process: ServerProcess, text: str, within: float = 60.0) -> str:
     """The log, once the text is in it."""
     until = time.monotonic() + within
     while time.monotonic() < until:
@@ -54,11 +55,8 @@ def test_a_server_leads_a_session_of_its_own(spawn: Any) -> None:
 
 def test_stop_ends_descendants_that_left_the_group(spawn: Any) -> None:
     process = spawn("setsid sleep 60 & echo $!; sleep 60 & wait")
-    family = []
-    until = time.monotonic() + 10
-    while len(family) < 3 and time.monotonic() < until:
-        family = [psutil.Process(pid) for pid in process.pids()]
-    assert len(family) == 3
+    assert eventually(lambda: len(process.pids()) == 3)
+    family = [psutil.Process(pid) for pid in process.pids()]
     process.stop()
     assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
 
@@ -112,7 +110,7 @@ def test_kill_9_of_the_parent_ends_the_server(user: tuple[int, int] | None, tmp_
         server = psutil.Process(int(parent.stdout.readline()))
         assert server.is_running()
         parent.kill()
-        _, alive = psutil.wait_procs([server], timeout=10)
+        _, alive = psutil.wait_procs([server], timeout=60)
     assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
 
 
@@ -136,7 +134,7 @@ def test_a_server_inherits_a_socket_that_already_listens(spawn: Any) -> None:
             pass_fds=(number,),
         )
         address = listener.getsockname()
-    with socket.create_connection(address, timeout=10) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         assert connection.recv(5) == b"hello"
 
 
@@ -154,3 +152,13 @@ def test_passwords_differ_and_need_no_quoting() -> None:
     made = {random_password() for _ in range(100)}
     assert len(made) == 100
     assert all(set(one) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") for one in made)
+
+
+def test_a_reserved_port_is_nobodys_but_the_servers_that_it_is_for() -> None:
+    (port, other), held = reserved_ports(2)
+    with held:
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)) as server, socket.create_connection(server.getsockname()):
+            assert server.accept()
+    assert port != other

@@ -85,13 +85,13 @@ def test_the_sdks_variables_lead_to_the_store(namespace: Any, monkeypatch: pytes
 def test_requests_without_a_key_are_refused(namespace: Any) -> None:
     put(namespace, "lake", "secret", b"salary")
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(f"{namespace.url}/ns1-lake/secret", timeout=10)
+        urllib.request.urlopen(f"{namespace.url}/ns1-lake/secret", timeout=60)
 
 
 def test_a_presigned_address_is_let_in(namespace: Any) -> None:
     put(namespace, "lake", "shared", b"report")
     address = namespace.client.generate_presigned_url("get_object", {"Bucket": "ns1-lake", "Key": "shared"})
-    assert urllib.request.urlopen(address, timeout=10).read() == b"report"
+    assert urllib.request.urlopen(address, timeout=60).read() == b"report"
 
 
 def test_namespaces_do_not_see_each_other(running: Any, namespace: Any, holding: Any) -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import psutil
 
 
-def test_poke_sensor_that_never_succeeds_ends_at_the_deadline(run_dag):
-    report = run_dag("hangs", deadline=6)
+def test_poke_sensor_that_never_succeeds_ends_at_the_deadline_and_leaves_no_process(run_dag, fork_server):
+    report = run_dag("hangs", deadline=12)
     (one,) = report.runs
     assert report.verdict == "fail"
-    assert one.reasons[0] == "the deadline of 6 s passed while arrival (try 1) was running"
+    assert one.reasons[0] == "the deadline of 12 s passed while arrival (try 1) was running"
     assert one.states == {"before": "success", "arrival": "running"}
     assert "in poke" in one.stacks["arrival"] or "in execute" in one.stacks["arrival"]
-
-
-def test_deadline_leaves_no_process(run_dag, fork_server):
-    run_dag("hangs", deadline=6)
     assert psutil.Process(fork_server.pid).children(recursive=True) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from harness.scaffold.project import look
-from harness.scaffold.write import write
+from harness.scaffold.write import TESTS, write
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -38,7 +38,7 @@ def test_workflows_are_clean_under_actionlint(tmp_path: Path) -> None:
     dags = tmp_path / "dags"
     dags.mkdir()
     (dags / "hello.py").write_text("from airflow.sdk import DAG\n\nwith DAG('hello'):\n    pass\n")
-    write(look(tmp_path))
+    write(look(tmp_path), TESTS)
     files = [*WORKFLOWS.glob("*.yml"), tmp_path / ".github" / "workflows" / "harness.yml"]
 
     linted = subprocess.run(

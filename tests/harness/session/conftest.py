@@ -55,7 +55,7 @@ def harness(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 def gone() -> Callable[..., bool]:
     """Wait until nothing of a session is left: no process, no folder."""
 
-    def wait(session: str, within: float = 10.0) -> bool:
+    def wait(session: str, within: float = 60.0) -> bool:
         folder = records.runtime_dir() / session
         return eventually(lambda: not (reaper.processes_of(session) or folder.exists()), within)
 

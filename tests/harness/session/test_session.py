@@ -133,7 +133,7 @@ def test_kill_9_of_a_client_removes_its_namespace_and_leaves_the_others(
         assert main.services["toy"].ask("list") != {}
         holder.kill()
         holder.wait()
-        assert eventually(lambda: main.services["toy"].ask("list") == {}, within=5)
+        assert eventually(lambda: main.services["toy"].ask("list") == {})
 
 
 def test_kill_9_of_the_only_client_ends_the_session(gone: Gone, project: Path) -> None:
@@ -283,10 +283,10 @@ def test_a_folder_whose_path_is_too_long_for_sockets_is_refused(project: Path, t
 def test_a_signal_during_start_up_leaves_nothing(gone: Gone, project: Path, signum: signal.Signals) -> None:
     write(project, toy="{behaviour: hang}")
     client = subprocess.Popen([sys.executable, "-m", "harness", "up", "dev"], cwd=project, stderr=subprocess.PIPE)
-    assert eventually(lambda: bool(list(records.records())), within=20)
+    assert eventually(lambda: bool(list(records.records())))
     (record,) = records.records()
     client.send_signal(signum)
-    client.communicate(timeout=20)
+    client.communicate(timeout=60)
     assert client.returncode in (130, 143)
     assert gone(record.id)
 

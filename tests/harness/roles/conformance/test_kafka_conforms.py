@@ -26,7 +26,7 @@ def test_airflows_hook_works_through_the_connection(kafka: Any, airflow_connecti
     name = airflow_connection(kafka.connection(ConnectionSpec(service="kafka")))
     producer = KafkaProducerHook(name).get_producer()
     producer.produce(kafka.physical("orders"), value=b"from a hook")
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     assert values(kafka) == [b"from a hook"]
 
 
@@ -44,7 +44,7 @@ def test_an_aborted_transaction_is_not_read(kafka: Any) -> None:
     for value, finish in ((b"kept", producer.commit_transaction), (b"dropped", producer.abort_transaction)):
         producer.begin_transaction()
         producer.produce(kafka.physical("orders"), value=value, partition=0)
-        producer.flush(30)
+        producer.flush(60)
         finish(60)
     assert values(kafka) == [b"kept"]
 
@@ -70,7 +70,7 @@ def test_namespaces_do_not_see_each_other(opened: Any) -> None:
 def test_closing_a_namespace_deletes_its_topics_and_no_others(opened: Any) -> None:
     mine, other = opened("kafka"), opened("kafka")
     mine.close()
-    left = set(other.client.admin().list_topics(timeout=30).topics)
+    left = set(other.client.admin().list_topics(timeout=60).topics)
     assert not left & set(mine.slice.names["topic"].values())
     assert set(other.slice.names["topic"].values()) <= left
 

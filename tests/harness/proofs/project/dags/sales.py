@@ -50,9 +50,8 @@ with sales("skips_as_declared"):
 
 with sales("two_shops"):
     for shop in ("north", "south"):
-        create = task(f"prepare_{shop}", "CREATE TABLE IF NOT EXISTS shops (name text, day date, total int)")
         remove = f"DELETE FROM shops WHERE name = '{shop}' AND day = '{{day}}'"
-        create >> task(f"load_{shop}", remove, f"INSERT INTO shops SELECT '{shop}', sales.* FROM ({DAYS}) AS sales")
+        task(f"load_{shop}", remove, f"INSERT INTO shops SELECT '{shop}', sales.* FROM ({DAYS}) AS sales")
 
 with sales("removes_beside"):
     removed = task("remove", "CREATE TABLE IF NOT EXISTS beside (day date)", "DELETE FROM beside")
