@@ -121,7 +121,10 @@ def status(
 
 
 def logs(
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the service, or 'daemon'.")],
+    service: Annotated[
+        str,
+        typer.Argument(metavar="SERVICE", help="Name of the service ('kafka-2': its second instance), or 'daemon'."),
+    ],
     env: Annotated[
         str | None, typer.Option("--env", "-e", metavar="NAME", help="Of this environment's session.")
     ] = None,

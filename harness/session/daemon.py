@@ -324,10 +324,13 @@ class Daemon:
         }
 
     def _log(self, service: str) -> Message:
-        running = self._fleet.running.get(service)
+        found = {
+            fleet.label(name): one for fleet in self._lending.fleets() for name, one in list(fleet.running.items())
+        }
+        running = found.get(service)
         path = self.record.log if service == "daemon" else running.log_path() if running else None
-        secrets = [secret for one in self._fleet.running.values() for secret in one.endpoint.secret_values()]
-        return {"path": str(path) if path else None, "secrets": secrets}
+        secrets = [secret for one in found.values() for secret in one.endpoint.secret_values()]
+        return {"path": str(path) if path else None, "secrets": secrets, "names": [*found, "daemon"]}
 
     def _end(self) -> Message:
         self._over.set()

@@ -59,6 +59,10 @@ class Fleet:
         # The threads live as long as the fleet: Linux ends a child with the *thread* that spawned it (prctl(2)).
         self._pool = ThreadPoolExecutor(max_workers=max(len(self.specs), 1), thread_name_prefix="service")
 
+    def label(self, name: str) -> str:
+        """Return what this instance of a service is called: `kafka`, `kafka-2`."""
+        return f"{name}{self._suffix}"
+
     def start(self, publish: Publish) -> None:
         """Start all services at once, wait for each one's round trip, then introduce them to each other.
 
@@ -87,7 +91,7 @@ class Fleet:
 
         say("starting")
         try:
-            folder = self._folder / f"{name}{self._suffix}"
+            folder = self._folder / self.label(name)
             folder.mkdir()
             place = Place(
                 folder,

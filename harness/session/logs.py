@@ -20,7 +20,7 @@ def log_lines(record: SessionRecord, service: str, *, lines: int, follow: bool =
 
     Args:
         record: the session.
-        service: a service's name, or `daemon`.
+        service: a service's name, with `-2` behind it for its second instance; or `daemon`.
         lines: how many to begin with.
         follow: go on until the session ends.
 
@@ -29,8 +29,9 @@ def log_lines(record: SessionRecord, service: str, *, lines: int, follow: bool =
     """
     answer = request(record, "log", service=service)
     if answer["path"] is None:
-        names = ", ".join([*record.services, "daemon"])
-        raise ConfigError(f"no log of {service!r} in session {record.id}", hint=f"there is: {names}")
+        raise ConfigError(
+            f"no log of {service!r} in session {record.id}", hint=f"there is: {', '.join(answer['names'])}"
+        )
     with Path(answer["path"]).open(errors="replace") as file:
         for line in collections.deque(file, maxlen=lines):
             yield redact(line, answer["secrets"])

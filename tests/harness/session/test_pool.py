@@ -11,8 +11,11 @@ import pytest
 
 from harness.environment import Environment
 from harness.environment.service import KafkaSpec, S3Spec, SparkSpec
+from harness.errors import ConfigError
 from harness.models.service import ServiceEvent
+from harness.session import records
 from harness.session.client import Session
+from harness.session.logs import log_lines
 from harness.session.pool import groups
 from tests.patience import eventually
 
@@ -150,3 +153,12 @@ with Session(Environment.load("outside")) as session, session.namespace(), sessi
 )
 def test_what_is_wired_together_is_given_together(specs: dict[str, object], expected: list[tuple[str, ...]]) -> None:
     assert sorted(groups(specs)) == sorted(expected)  # type: ignore[arg-type]
+
+
+def test_the_log_of_each_instance_can_be_read_and_hides_its_password(environment: Environment) -> None:
+    with Session(environment) as session, session.namespace(alone=["toy"]), session.namespace(alone=["toy"]):
+        record = records.find(records.session_key(environment))
+        assert record is not None
+        assert [line.strip() for line in log_lines(record, "toy-2", lines=1)] == ["toy store"]
+        with pytest.raises(ConfigError, match="there is: toy, toy-2, daemon"):
+            next(log_lines(record, "toy-3", lines=1))
