@@ -41,6 +41,7 @@ SHAPES: Mapping[str, str] = {
     _NAME: "a name: letters, digits, '_', '-' and '.'",
     _ENVIRON_NAME: "the name of an environment variable",
     _MODULE: "the name of a module",
+    r"^[^/\s]+$": "the name of an object in its folder, without '/'",
 }
 """What each pattern asks for, in words."""
 

@@ -165,12 +165,18 @@ class AirflowSpec(Frozen):
     )
 
 
+Change = Literal["none", "value", "more", "less"]
+
+
 class DataSpec(Frozen):
     """How much data the sources make."""
 
     volume: Literal["dev", "test", "acc"] = Field(default="dev", description="names the source's own count")
     days: int = Field(default=3, ge=1, le=366)
     seed: int = Field(default=42, ge=0, le=2**63 - 1)
+    change: Change = Field(
+        default="none", description="set by proofs: how a seed's rows shall differ from those that it makes else"
+    )
 
 
 def _calendar_day(value: Any) -> Any:
@@ -244,6 +250,11 @@ class DagSpec(Frozen):
         default_factory=dict, description="columns that may differ, each with the reason"
     )
     expect: dict[str, StateDeclaration] = Field(default_factory=dict)
+    marker: str = Field(
+        default="_SUCCESS",
+        pattern=r"^[^/\s]+$",
+        description="the object that says that a folder is complete; without it its readers take nothing from there",
+    )
     empty: EmptyInterval | None = None
     proofs: ProofsSpec = ProofsSpec()
 

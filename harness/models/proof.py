@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -12,13 +13,24 @@ from harness.models.fault import Fault
 Outcome = Literal["holds", "refuted", "skipped", "undecided"]
 
 
+Change = Literal["none", "value", "more", "less"]
+
+CHANGED: Mapping[Change, str] = {
+    "value": "changed input",
+    "more": "input with a row more",
+    "less": "input with a row less",
+}
+"""How an input differs, in words."""
+
+
 class Step(Frozen):
     """One thing that happens in a scenario: runs of one or more dates, or a re-run of a part of one.
 
     Args:
         dates: calendar dates or timestamps; one run after the other, or all submitted together.
         inputs: dates whose inputs are put in place before.
-        variation: 0 for the environment's own input; any other number makes another input for the same dates.
+        change: how the input differs from the environment's own: `value` (others, by another `data.seed`), `more` or
+            `less` (one row), as far as the seed heeds it; `none` for the same.
         together: submit all dates at once, under max_active_runs.
         again: run the failed tasks of the last run of the date again, and all after them, instead of a new run.
         clear: run this task of the last run of the date again, and all after it.
@@ -27,7 +39,7 @@ class Step(Frozen):
 
     dates: tuple[str, ...]
     inputs: tuple[str, ...] = ()
-    variation: int = 0
+    change: Change = "none"
     together: bool = False
     again: bool = False
     clear: str | None = None
@@ -42,7 +54,7 @@ class Step(Frozen):
             what = f"run what failed on {when} again"
         else:
             what = f"run {when}{' together' if self.together else ''}"
-        changed = " on changed input" if self.variation and self.inputs else ""
+        changed = f" on {CHANGED[self.change]}" if self.change != "none" and self.inputs else ""
         meanwhile = "".join(f", while {fault}" for fault in self.faults if fault.type != "record")
         return f"{what}{changed}{meanwhile}"
 

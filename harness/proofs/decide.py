@@ -110,6 +110,7 @@ def _teller(dag_id: str, name: str, on_event: OnEvent) -> Callable[[Step, int], 
 
 def _decide(lab: Lab, one: Proof) -> ProofResult:
     tally = _Tally()
+    lab.remarks.clear()
     try:
         for claim in one.claims(lab):
             try:
@@ -133,7 +134,8 @@ def _decide(lab: Lab, one: Proof) -> ProofResult:
         reason = f"{error}; what was decided until then holds: {count(tally.held, 'scenario')}"
         return tally.on(ProofResult(property=one.id, outcome="undecided", reason=reason, checked=tally.held))
     outcome: Outcome = "holds" if tally.held else "undecided"
-    reason = f"{one.says}: {tally.in_words()}" if tally.held else tally.why_nothing(lab)
+    said = f"{one.says}: {tally.in_words()}" if tally.held else tally.why_nothing(lab)
+    reason = "; ".join([said, *sorted(lab.remarks)])
     return tally.on(ProofResult(property=one.id, outcome=outcome, reason=reason, checked=tally.held))
 
 

@@ -26,9 +26,6 @@ from harness.proofs.leaks import find_leaks
 from harness.state import Snapshot, diff, in_words
 from harness.state.diff import holds_data
 
-#: the object that says that a folder is complete
-MARKER = "/_SUCCESS"
-
 #: differences told for one claim; the first ones show what is wrong, the rest is noise
 TOLD = 8
 
@@ -206,7 +203,7 @@ def _judge(lab: Lab, claim: Claim, must: Must, left: Left) -> list[str]:
 def _equals(lab: Lab, must: Equals, left: Left) -> list[str]:
     """Each unit of the output is as one of the references has it; the differences are to the nearest one."""
     wanted = [lab.carry_out(reference).outputs for reference in must.references]
-    outputs = _published(left.outputs, wanted)
+    outputs = _published(left.outputs, wanted, f"/{lab.spec.marker}")
     names = {unit(lab, dataset) for snapshot in [outputs, *wanted] for dataset in snapshot}
     found = []
     for name in sorted(names):
@@ -219,18 +216,18 @@ def _equals(lab: Lab, must: Equals, left: Left) -> list[str]:
     return found
 
 
-def _published(outputs: Snapshot, references: Iterable[Snapshot]) -> Snapshot:
-    """Leave out folders without the marker that they have in a reference: their readers wait for it.
+def _published(outputs: Snapshot, references: Iterable[Snapshot], marker: str) -> Snapshot:
+    """Leave out folders without the marker of completeness that they have in a reference: their readers wait for it.
 
     Source: Hadoop's FileOutputCommitter, which writes `_SUCCESS` when all files of a folder are there.
     """
-    marked = {folder for one in references for folder in _marked(one)} - _marked(outputs)
+    marked = {folder for one in references for folder in _marked(one, marker)} - _marked(outputs, marker)
     kept = (one for one in outputs if one.kind != "object" or one.name.rpartition("/")[0] not in marked)
     return Snapshot(datasets=tuple(kept))
 
 
-def _marked(snapshot: Snapshot) -> set[str]:
-    return {one.name.removesuffix(MARKER) for one in snapshot if one.kind == "object" and one.name.endswith(MARKER)}
+def _marked(snapshot: Snapshot, marker: str) -> set[str]:
+    return {one.name.removesuffix(marker) for one in snapshot if one.kind == "object" and one.name.endswith(marker)}
 
 
 def _together(lab: Lab, must: Together, left: Snapshot) -> list[str]:

@@ -14,12 +14,12 @@ from harness.environment import Environment
 from harness.environment.spec import DagSpec
 from harness.errors import RunError, ServiceError
 from harness.models.fault import Fault, unmapped
-from harness.models.proof import Scenario, Step
+from harness.models.proof import Change, Scenario, Step
 from harness.models.run import RunReport
 from harness.models.snapshot import Difference
 from harness.proofs.registry import Undecidable
 from harness.runner.request import Dates
-from harness.runner.survey import Survey, survey
+from harness.runner.survey import Survey, fingerprint_of_inputs, survey
 from harness.session.forkclient import ForkClient
 from harness.state import Snapshot, diff, snapshot
 from harness.state.diff import holds_data
@@ -95,6 +95,9 @@ class Lab:
         self._left: dict[Scenario, Left] = {}
         self._open: OrderedDict[Scenario, _Trial] = OrderedDict()
         self._survey: Survey | None = None
+        self._inputs: dict[tuple[str, Change], str] = {}
+        #: what a proof says besides, of what it could not look at
+        self.remarks: list[str] = []
         self._slowest = 0.0
         self._alone = {one.service for one in session.named([dag_id])}
         self._clocks = clocks or Clocks(session)
@@ -255,8 +258,21 @@ class Lab:
         return report
 
     def _data(self, step: Step) -> Any:
+        return self._changed(step.change)
+
+    def _changed(self, change: Change) -> Any:
         data = self.session.environment.spec.data
-        return data.model_copy(update={"seed": data.seed + step.variation})
+        return data.model_copy(update={"seed": data.seed + (change == "value"), "change": change})
+
+    def input_of(self, date: str, change: Change) -> str:
+        """Return a fingerprint of what the seed puts in place for a date, in a fresh namespace."""
+        if (date, change) not in self._inputs:
+            with self.session.namespace_for(self.dag_id) as used:
+                options: RunOptions = {"moments": (date,), "data": self._changed(change)}
+                request = self.session.request(self.dag_id, used, options)
+                client = ForkClient(str(self.session.fork_server()))
+                self._inputs[date, change] = fingerprint_of_inputs(request, client)
+        return self._inputs[date, change]
 
     def _with_planted(self, namespace: Namespace) -> Namespace:
         planted = {f"AIRFLOW_VAR_{name.upper()}": value for name, value in self.planted.items()}

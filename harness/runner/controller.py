@@ -313,6 +313,15 @@ class Controller:
             work = partial(call_seed, name, self._request, logical_dates)
             apart(work, name=f"the seed {name}", log=self._request.folder / "seed.log")
 
+    def fingerprint_of_inputs(self, logical_dates: list[Any]) -> str:
+        """Call the seed for these dates, and return a fingerprint of all that the namespace holds then."""
+        from harness.runner.apart import apart
+        from harness.runner.surroundings import fingerprint
+
+        self._seed(logical_dates)
+        log = self._request.folder / "snapshot.log"
+        return apart(partial(fingerprint, self._request), name="the snapshot of the stores", log=log)
+
     def _stock(self) -> Any:
         shared = any(ref.slice.prefix for ref in self._request.services.values())
         if not (self._request.snapshot or shared) or not self._request.services:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -60,6 +61,16 @@ def take_stock(request: RunRequest) -> Stock:
     inside = snapshot(used, volatile=volatile) if request.snapshot else None
     unread = frozenset(name for name, service in used.items() if not service.readable)
     return Stock(inside, outside(used), unread)
+
+
+def fingerprint(request: RunRequest) -> str:
+    """Return a digest of all that the namespace holds, and of what seeds asked upstream applications for."""
+    from harness.state import snapshot
+
+    used = services(request)
+    held = [(one.service, one.name, sorted(one.digests.items())) for one in snapshot(used)]
+    asked = [service.asked_by_seeds() for service in used.values() if service.role == "http"]
+    return hashlib.sha256(repr((held, asked)).encode()).hexdigest()
 
 
 def trespasses(before: Stock | None, after: Stock | None) -> list[str]:

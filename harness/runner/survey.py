@@ -91,6 +91,36 @@ def look(payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dic
     ).model_dump(mode="json")
 
 
+def fingerprint_of_inputs(request: RunRequest, client: ForkClient) -> str:
+    """Put the inputs of the request's dates in place, and return a fingerprint of what is there then.
+
+    Raises:
+        RunError: the seed failed, or a store cannot be read.
+    """
+    from harness.runner.run import child_options
+
+    request.folder.mkdir(parents=True, exist_ok=True)
+    outcome = client.run(
+        "harness.runner.survey:put_inputs",
+        request.model_dump(mode="json", by_alias=True),
+        options=child_options(request.model_copy(update={"deadline": WITHIN})),
+    )
+    outcome.raise_error()
+    return str(outcome.result)
+
+
+def put_inputs(payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> str:
+    """Target of the fork server's child."""
+    from harness.runner import dates
+    from harness.runner.controller import Controller
+
+    request = RunRequest.model_validate(payload)
+    controller = Controller(request, emit)
+    _, scheduled = controller.open(request.dag_id)
+    plans = dates.plan(scheduled, request.dates, None)
+    return controller.fingerprint_of_inputs([plan.logical_date for plan in plans])
+
+
 def _moments(request: RunRequest, dag: Any, scheduled: Any, count: int) -> list[str]:
     from harness.runner import dates
 

@@ -108,6 +108,12 @@ class Http(Service[HttpSpec]):
     def readable(self) -> bool:
         return "calls" in self.endpoint.options
 
+    def asked_by_seeds(self) -> list[str]:
+        """Return what seeds and tests have asked of the applications, a line each, without the times."""
+        folder = self.endpoint.options.get("calls")
+        notes = Path(folder, f"{self.slice.prefix or 'main'}.own.jsonl") if folder else None
+        return notes.read_text(encoding="utf-8").splitlines() if notes is not None and notes.exists() else []
+
     def snapshot(self, volatile: Mapping[str, Collection[str]] | None = None) -> list[Dataset]:
         """Return one dataset for each address that was asked to change something, with the calls that had an effect.
 

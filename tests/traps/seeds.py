@@ -16,7 +16,7 @@ CUSTOMERS = tuple(f"c{number:02}" for number in range(8))
 OPENING = date(2020, 1, 1)
 
 Services = Mapping[str, Any]
-Input = Callable[[Services, date, random.Random], None]
+Input = Callable[[Services, date, "Chance"], None]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,27 @@ class Seed:
             services["postgres"].client.execute(statement)
         for day in dates:
             for put in self.inputs:
-                put(services, day, random.Random(f"{data.seed} {day} {put.__name__}"))
+                put(services, day, Chance(f"{data.seed} {day} {put.__name__}", data.change))
 
 
-def orders_of(day: date, chance: random.Random) -> list[dict[str, Any]]:
-    """Return a day's orders."""
+class Chance(random.Random):
+    """What is drawn for one input of one day.
+
+    Args:
+        seed: the same draws for the same text.
+        change: `more` or `less` for a row more or less than there are else.
+    """
+
+    def __new__(cls, seed: str, change: str) -> Chance:
+        return super().__new__(cls, seed)
+
+    def __init__(self, seed: str, change: str) -> None:
+        super().__init__(seed)
+        self.more = {"more": 1, "less": -1}.get(change, 0)
+
+
+def orders_of(day: date, chance: Chance) -> list[dict[str, Any]]:
+    """Return a day's orders; of one that is withdrawn the others stay as they are."""
     return [
         {
             "order_id": f"{day:%Y%m%d}-{number:03}",
@@ -50,7 +66,7 @@ def orders_of(day: date, chance: random.Random) -> list[dict[str, Any]]:
             "country": COUNTRIES[number % len(COUNTRIES)],
             "cents": chance.randrange(100, 10_000),
         }
-        for number in range(12)
+        for number in range(12 + chance.more)
     ]
 
 
@@ -60,29 +76,29 @@ def land(services: Services, key: str, content: Any) -> None:
     s3.client.put_object(Bucket=s3.physical("landing"), Key=key, Body=json.dumps(content).encode())
 
 
-def orders(services: Services, day: date, chance: random.Random) -> None:
+def orders(services: Services, day: date, chance: Chance) -> None:
     """Deliver the web shop's orders."""
     land(services, f"orders/{day}.json", orders_of(day, chance))
 
 
-def stores(services: Services, day: date, chance: random.Random) -> None:
+def stores(services: Services, day: date, chance: Chance) -> None:
     """Deliver the stores' orders."""
     land(services, f"stores/{day}.json", orders_of(day, chance))
 
 
-def addresses(services: Services, day: date, chance: random.Random) -> None:
+def addresses(services: Services, day: date, chance: Chance) -> None:
     """Deliver the moves of a day; most customers move every day."""
     moved = chance.sample(CUSTOMERS, 6)
     changes = [{"customer": who, "city": f"city {chance.randrange(10**6)}", "changed_on": str(day)} for who in moved]
     land(services, f"addresses/{day}.json", changes)
 
 
-def stock(services: Services, day: date, chance: random.Random) -> None:
+def stock(services: Services, day: date, chance: Chance) -> None:
     """Deliver what was counted in the evening."""
     land(services, f"stock/{day}.json", [{"item": item, "pieces": chance.randrange(10**6)} for item in ITEMS])
 
 
-def partners(services: Services, day: date, chance: random.Random) -> None:
+def partners(services: Services, day: date, chance: Chance) -> None:
     """Deliver the whole list of partners."""
     names = ("Acacia", "Birch", "Cedar")
     land(
@@ -90,7 +106,7 @@ def partners(services: Services, day: date, chance: random.Random) -> None:
     )
 
 
-def sales(services: Services, day: date, chance: random.Random) -> None:
+def sales(services: Services, day: date, chance: Chance) -> None:
     """Book the sales of a day in the shop's own table."""
     rows = [
         (day, number, chance.choice(ITEMS), COUNTRIES[number % 3], chance.randrange(100, 10_000)) for number in range(9)
@@ -98,13 +114,13 @@ def sales(services: Services, day: date, chance: random.Random) -> None:
     replace(services, "sales", "day", day, rows)
 
 
-def sales_history(services: Services, day: date, chance: random.Random) -> None:
+def sales_history(services: Services, day: date, chance: Chance) -> None:
     """Book many old sales."""
     rows = [(day, number, chance.choice(ITEMS), chance.randrange(100, 10_000)) for number in range(20_000)]
     replace(services, "sales_history", "day", day, rows)
 
 
-def visits(services: Services, day: date, chance: random.Random) -> None:
+def visits(services: Services, day: date, chance: Chance) -> None:
     """Note a day's visits in the shop's own table, the first of them at midnight sharp."""
     midnight = datetime.combine(day, time(), UTC)
     rows = [
@@ -113,7 +129,7 @@ def visits(services: Services, day: date, chance: random.Random) -> None:
     replace(services, "visits", "day", day, rows)
 
 
-def price_changes(services: Services, day: date, chance: random.Random) -> None:
+def price_changes(services: Services, day: date, chance: Chance) -> None:
     """Put a day's price changes into the outbox; what is in it already stays as it is."""
     for item in ITEMS:
         payload = json.dumps({"item": item, "cents": chance.randrange(100, 10_000)})
@@ -122,12 +138,12 @@ def price_changes(services: Services, day: date, chance: random.Random) -> None:
         )
 
 
-def closed_days(services: Services, day: date, chance: random.Random) -> None:
+def closed_days(services: Services, day: date, chance: Chance) -> None:
     """Have the cashiers close the day."""
     services["postgres"].client.execute("INSERT INTO closed_days VALUES (%s) ON CONFLICT DO NOTHING", [day])
 
 
-def order_messages(services: Services, day: date, chance: random.Random) -> None:
+def order_messages(services: Services, day: date, chance: Chance) -> None:
     """Send a day's orders to the topic, and a message that ends the day; not again what is there."""
     kafka = services["kafka"].client
     wanted = [(str(day).encode(), json.dumps(order).encode()) for order in orders_of(day, chance)]
@@ -136,7 +152,7 @@ def order_messages(services: Services, day: date, chance: random.Random) -> None
     kafka.produce("orders", [message for message in wanted if message not in known])
 
 
-def orders_to_load(services: Services, day: date, chance: random.Random) -> None:
+def orders_to_load(services: Services, day: date, chance: Chance) -> None:
     """Send a day's orders to the topic, by order; not again what is there."""
     kafka = services["kafka"].client
     wanted = [(order["order_id"].encode(), json.dumps(order).encode()) for order in orders_of(day, chance)]
@@ -266,3 +282,4 @@ partner_by_name = Seed((orders,))
 partner_by_curl = Seed((orders,))
 published_on_sundays = Seed((orders,), (orders_table,))
 never_due = Seed((orders,), (orders_table,))
+withdrawn_order = Seed((orders,), (table("orders", "order_id text PRIMARY KEY, day date, customer text, cents int"),))

@@ -32,7 +32,7 @@ DOORS = "/-/doors/"
 """`POST /-/doors/NAMESPACE` opens a port for each application and answers which; `DELETE` closes them."""
 
 OWN = b"x-harness-own"
-"""A header on requests of tests and seeds: they are no calls of a DAG."""
+"""A header on requests of tests and seeds: they are no calls of a DAG, and noted apart, in NAMESPACE.own.jsonl."""
 
 MAIN = "main"
 """Whose calls those are that name no namespace."""
@@ -168,9 +168,10 @@ class Recorder:
     def listen(self, scope: Message, namespace: str, app: str, receive: Receive, send: Send) -> Iterator[Any]:
         """Listen to a request and its answer, and note them when the answer is whole, or the application has failed."""
         headers = dict(scope.get("headers", ()))
-        if scope["type"] != "http" or OWN in headers:
+        if scope["type"] != "http":
             yield receive, send
             return
+        file = self._folder / f"{namespace}{'.own' if OWN in headers else ''}.jsonl"
         body = bytearray()
         status = 0
         whole = False
@@ -211,7 +212,7 @@ class Recorder:
                 "status": status,
                 "key": key,
             }
-            with (self._folder / f"{namespace}.jsonl").open("a") as notes:
+            with file.open("a") as notes:
                 notes.write(json.dumps(call) + "\n")
 
         try:
@@ -223,7 +224,8 @@ class Recorder:
 
     def forget(self, namespace: str) -> None:
         """Remove the notes of a namespace; idempotent."""
-        (self._folder / f"{namespace}.jsonl").unlink(missing_ok=True)
+        for kind in ("", ".own"):
+            (self._folder / f"{namespace}{kind}.jsonl").unlink(missing_ok=True)
 
 
 class Life:

@@ -31,7 +31,13 @@ def test_a_folder_without_its_marker_is_not_there_for_its_readers(
 ) -> None:
     whole = objects("raw/1/data.csv", "raw/1/_SUCCESS")
 
-    assert _published(objects(*left), [whole]) == objects(*published)
+    assert _published(objects(*left), [whole], "/_SUCCESS") == objects(*published)
+
+
+def test_a_project_may_have_a_marker_of_its_own() -> None:
+    whole, half = objects("lake/a/1.csv", "lake/a/_manifest.json"), objects("lake/a/1.csv")
+    assert _published(half, [whole], "/_manifest.json") == objects()
+    assert _published(half, [whole], "/_SUCCESS") == half
 
 
 DAY = ("2026-01-01",)
