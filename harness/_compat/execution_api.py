@@ -26,6 +26,9 @@ from airflow.api_fastapi.execution_api.routes.xcoms import has_xcom_access
 from airflow.api_fastapi.execution_api.security import _jwt_bearer, require_auth
 from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
 from fastapi import FastAPI, Request
+from fastapi.dependencies import utils
+
+from harness._compat import kept
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -68,7 +71,7 @@ class _Direct(httpx.BaseTransport):
         self._loop = asyncio.new_event_loop()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        with _no_threads():
+        with _quickly():
             return self._loop.run_until_complete(self._answer(request))
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -78,16 +81,19 @@ class _Direct(httpx.BaseTransport):
 
 
 @contextmanager
-def _no_threads() -> Iterator[None]:
-    """Run what the API would hand to a thread pool in place; only while it answers, so that no task sees it."""
+def _quickly() -> Iterator[None]:
+    """Run what the API would hand to a thread pool in place, and look at its signatures once.
+
+    Only while it answers, so that no task sees it.
+    """
     module: Any = anyio.to_thread
-    threads = module.run_sync
+    threads, dependant_of = module.run_sync, utils.get_dependant
 
     async def in_place(function: Any, *args: Any, **_: Any) -> Any:
         return function(*args)
 
-    module.run_sync = in_place
+    module.run_sync, utils.get_dependant = in_place, kept.dependant_of
     try:
         yield
     finally:
-        module.run_sync = threads
+        module.run_sync, utils.get_dependant = threads, dependant_of

@@ -98,6 +98,8 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
             target=lambda: _work(dag, around, str(stack_path), terminal),
             logger=logger,
         )
+        # its start has just been told; the first heartbeat is due when the interval is over
+        made._last_heartbeat_attempt = time.monotonic()
         made.around, made.log_file, made.log_path, made.stack_path, made.ended = (
             around,
             file,

@@ -56,7 +56,7 @@ def warm() -> None:
     """Run the small DAG in this process, and leave nothing of it but what is warm."""
     from sqlalchemy.orm import configure_mappers
 
-    from harness._compat import execution_api, metadata
+    from harness._compat import execution_api, kept, metadata
     from harness.faults import control, host
     from harness.runner import apart, surroundings
     from harness.runner.controller import Controller
@@ -70,6 +70,7 @@ def warm() -> None:
     configure_mappers()
     metadata.version_key()
     execution_api.app()
+    kept.keep_validators()
     with tempfile.TemporaryDirectory(prefix="harness-warm-") as name, _restored():
         folder = Path(name)
         (folder / "dags").mkdir()

@@ -57,3 +57,47 @@ def test_execution_api_answers_in_the_calling_thread_only():
     answer = execution_api.client().get("health/ping")
     assert answer.status_code == 200
     assert threading.active_count() == before
+
+
+def test_a_tasks_channel_takes_the_validators_that_were_made_before():
+    import socket
+
+    from airflow.sdk.execution_time import comms
+
+    from harness._compat import kept
+
+    kept.keep_validators()
+    with socket.socket() as nothing:
+        channels = [comms.CommsDecoder[comms.ToTask, comms.ToSupervisor](socket=nothing) for _ in range(2)]
+    assert {id(channel.body_decoder) for channel in channels} == {id(kept.adapter(comms.ToTask))}
+
+
+def test_requests_look_at_the_signatures_of_overridden_dependencies_once(monkeypatch: pytest.MonkeyPatch):
+    import httpx
+    from fastapi import Depends, FastAPI
+    from fastapi.dependencies import utils
+
+    from harness._compat import execution_api, kept
+
+    app, plain, looked = FastAPI(), utils.get_dependant, []
+
+    def who() -> str:
+        return "somebody"
+
+    @app.get("/")
+    def greet(name: str = Depends(who)) -> str:
+        return name
+
+    app.dependency_overrides[who] = lambda: "nobody"
+    monkeypatch.setattr(kept, "dependant_of", kept.keeping(lambda **named: looked.append(named) or plain(**named)))
+    with httpx.Client(transport=execution_api._Direct(app), base_url="http://in-process.invalid") as client:
+        assert [client.get("/").json() for _ in range(3)] == ["nobody"] * 3
+
+    assert len(looked) == 1
+    assert utils.get_dependant is plain
+
+
+def test_a_task_knows_when_its_last_heartbeat_was():
+    from airflow.sdk.execution_time.supervisor import ActivitySubprocess
+
+    assert "_last_heartbeat_attempt" in {field.name for field in ActivitySubprocess.__attrs_attrs__}

@@ -29,7 +29,7 @@ def test_what_was_cleared_before_it_had_begun_is_no_try(monkeypatch: pytest.Monk
         rows = tables.get(statement.column_descriptions[0]["entity"].__name__, [])
         return SimpleNamespace(unique=lambda: SimpleNamespace(all=lambda: rows))
 
-    monkeypatch.setattr(records, "_upstream", lambda session, dag_id: {})
+    monkeypatch.setattr(records.SerializedDagModel, "get", lambda dag_id, session: None)
 
     found = records._tasks(SimpleNamespace(scalars=scalars), "orders", "run")
 
