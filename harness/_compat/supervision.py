@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,13 +21,15 @@ from uuid import UUID
 import structlog
 from airflow.executors.workloads import BundleInfo
 from airflow.sdk.api.datamodels._generated import TaskInstance
+from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.execution_time import supervisor, task_runner
-from airflow.sdk.execution_time.comms import DeferTask, RescheduleTask, TriggerDagRun
+from airflow.sdk.execution_time.comms import RescheduleTask, TriggerDagRun
 from airflow.sdk.log import logging_processors
 
 from harness._compat import debugging, scheduling
 from harness._compat.metadata import BUNDLE
-from harness._compat.waits import Pace
+from harness._compat.sensor_clock import FastClock, hurry_sensors
+from harness._compat.waits import Pace, is_sensor
 from harness.session import forkchild
 
 _SOCKETS_AFTER_EXIT = 1.0
@@ -72,6 +75,7 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
     log_path: Path
     stack_path: Path
     ended: float | None
+    sent: signal.Signals | None = None
 
     @classmethod
     def begin(cls, ti: Any, around: Surroundings, log_path: Path) -> TaskTry:
@@ -159,9 +163,17 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
 
     def send_signal(self, signum: signal.Signals) -> None:
         """Send a signal to the process, and to those that it has started and left in its group."""
+        self.sent = signum
         with contextlib.suppress(ProcessLookupError):
             alone = os.getpgid(self.pid) != self.pid  # it has not come to that yet
             (os.kill if alone else os.killpg)(self.pid, signum)
+
+    def _check_subprocess_exit(
+        self, raise_on_timeout: bool = False, expect_signal: signal.Signals | None = None
+    ) -> int | None:
+        # without it, the log of what was ended here would blame the machine's memory
+        code: int | None = super()._check_subprocess_exit(raise_on_timeout, expect_signal or self.sent)
+        return code
 
     def crash_in_words(self) -> str | None:
         """Say how the process died, when it did not end by itself."""
@@ -172,9 +184,7 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
 
     def _handle_request(self, msg: Any, log: Any, req_id: int) -> None:
         pace = self.around.pace
-        if isinstance(msg, DeferTask) and msg.trigger_timeout is not None:
-            msg.trigger_timeout = pace.span(msg.trigger_timeout)
-        elif isinstance(msg, RescheduleTask):
+        if isinstance(msg, RescheduleTask):
             msg.reschedule_date = pace.moment(msg.reschedule_date)
         elif isinstance(msg, TriggerDagRun):
             self.around.on_trigger(msg.dag_id)
@@ -199,13 +209,29 @@ def _work(dag: Any, around: Surroundings, stack_path: str, terminal: debugging.T
     if around.debugger:
         execute = debugging.watched(execute)
 
-    def paced(context: Any, ti: Any, log: Any) -> Any:
-        around.pace.hurry(ti.task)
-        return execute(context=context, ti=ti, log=log)
-
-    task_runner._execute_task = paced
+    task_runner._execute_task = _paced(execute, around.pace)
     attach_spark()
     task_runner.main()
+
+
+def _paced(execute: Callable[..., Any], pace: Pace) -> Callable[..., Any]:
+    """Have a task's execution wait as fast as its run does."""
+
+    def paced(context: Any, ti: Any, log: Any) -> Any:
+        if pace.factor == 1.0:
+            return execute(context=context, ti=ti, log=log)
+        task = ti.task
+        if is_sensor(task):
+            first = ti.get_first_reschedule_date(context) if task.reschedule else None
+            hurry_sensors(FastClock(pace, first or datetime.now(UTC)))
+        were = pace.hurry(task)
+        try:
+            return execute(context=context, ti=ti, log=log)
+        except TaskDeferred as deferred:
+            pace.hurry_deferral(deferred, task, were)
+            raise
+
+    return paced
 
 
 def lead_a_group() -> None:
