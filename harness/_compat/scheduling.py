@@ -22,6 +22,7 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import String, cast, literal, select, union_all, update
 
+from harness._compat import assets
 from harness.errors import ConfigError
 
 __all__ = [
@@ -66,6 +67,7 @@ class Scheduler:
         self._runner = SchedulerJobRunner(job=Job(job_type="SchedulerJob"), executors=[self._slots])
         # a task that names an executor of production's runs here all the same
         self._runner._try_to_load_executor = lambda *_, **__: self._slots
+        self.made: list[assets.Made] = []
 
     def decide(self, busy: int, on_callback: Callable[[Any], None]) -> list[Any]:
         """Take all decisions that are due; return the task instances that are now queued.
@@ -76,6 +78,7 @@ class Scheduler:
         """
         self._slots.busy = busy
         queued: list[Any] = []
+        self.make_asset_runs()
         with create_session() as session:
             if session.scalar(select(DagRun.id).where(DagRun.state == DagRunState.QUEUED).limit(1)) is not None:
                 self._runner._start_queued_dagruns(session)
@@ -88,6 +91,14 @@ class Scheduler:
             if self._slots.slots_available > 0:
                 queued = self._runner._executable_task_instances_to_queued(self._slots.slots_available, session)
         return queued
+
+    def make_asset_runs(self) -> None:
+        """Queue the runs that asset events make, and note them in `made`."""
+        with create_session() as session:
+            found = assets.make_runs(self._runner, session)
+        for one in found:
+            start_at_once(*one.run)
+        self.made += found
 
     def next_due(self) -> datetime | None:
         """Return when the next run or task that waits for a moment may go on; None when none does."""

@@ -98,6 +98,7 @@ class Loop:
             busy = sum(not isinstance(one.process, TriggerTry) for one in self._running)
             for ti in self._scheduler.decide(busy, self._on_callback):
                 self._begin(ti)
+            self._adopt_consumers()
             now = scheduling.pulse()
             if before.deferred or now.deferred:
                 self._begin_triggers()
@@ -202,6 +203,20 @@ class Loop:
         for entry in mine:
             self._around.triggered.remove(entry)
             self.children.setdefault(parent, []).append(entry[1:])
+
+    def runs_of_events(self) -> list[tuple[str, str]]:
+        """Queue the runs for which the awaited asset events are there, and return them."""
+        self._scheduler.make_asset_runs()
+        made = [one.run for one in self._scheduler.made]
+        self._scheduler.made.clear()
+        return made
+
+    def _adopt_consumers(self) -> None:
+        """Count the runs that asset events made as children of the run that told the last event."""
+        for one in self._scheduler.made:
+            if one.parent is not None:
+                self.children.setdefault(one.parent, []).append(one.run)
+        self._scheduler.made.clear()
 
     def _tell(self, attempt: Attempt, state: str, seconds: float | None = None, detail: str = "") -> None:
         self._say(
