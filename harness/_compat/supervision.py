@@ -26,7 +26,7 @@ from airflow.sdk.execution_time import supervisor, task_runner
 from airflow.sdk.execution_time.comms import RescheduleTask, TriggerDagRun
 from airflow.sdk.log import logging_processors
 
-from harness._compat import debugging, scheduling
+from harness._compat import debugging, people, scheduling
 from harness._compat.metadata import BUNDLE
 from harness._compat.sensor_clock import FastClock, hurry_sensors
 from harness._compat.waits import Pace, is_sensor
@@ -47,6 +47,7 @@ class Surroundings:
         on_trigger: called before a task triggers a DAG, with its id; it makes sure that the DAG is stored.
         debugger: give the task the user's terminal, and open a post-mortem when it raises.
         triggered: (task instance, dag id, run id) of the runs that tasks triggered.
+        answer_of: what a person is declared to answer a task.
         sabotage: wraps what executes a task, in the task's process.
     """
 
@@ -56,6 +57,7 @@ class Surroundings:
     on_trigger: Callable[[str], None] = lambda dag_id: None
     debugger: bool = False
     triggered: list[tuple[str, str, str]] = field(default_factory=list)
+    answer_of: people.AnswerOf = lambda dag_id, task: None
     sabotage: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda execute: execute
 
 
@@ -229,6 +231,11 @@ def _paced(execute: Callable[..., Any], pace: Pace) -> Callable[..., Any]:
             return execute(context=context, ti=ti, log=log)
         except TaskDeferred as deferred:
             pace.hurry_deferral(deferred, task, were)
+            raise
+        except BaseException as parked:
+            # a class of 3.3 on
+            if type(parked).__name__ == "TaskAwaitingInput":
+                pace.hurry_limit(parked, task)
             raise
 
     return paced

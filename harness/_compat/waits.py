@@ -15,6 +15,7 @@ from typing import Any
 
 _POLLS = ("poke_interval", "poll_interval", "polling_interval", "waiter_delay")
 _SENSOR_LIMITS = ("timeout", "max_wait")
+_MOMENTS = ("moment", "timeout_datetime")
 _SHORTEST_POLL = 0.05
 """Seconds; a compressed poll must not become a busy loop."""
 
@@ -65,9 +66,7 @@ class Pace:
             task: its operator.
             were: what `hurry` returned for it.
         """
-        limit = deferred.timeout
-        if limit is not None and limit != task.execution_timeout:
-            deferred.timeout = self.span(limit if isinstance(limit, timedelta) else timedelta(seconds=limit))
+        self.hurry_limit(deferred, task)
         if not were:
             return
         serialize = deferred.trigger.serialize
@@ -80,6 +79,12 @@ class Pace:
 
         deferred.trigger.serialize = as_written
 
+    def hurry_limit(self, deferred: Any, task: Any) -> None:
+        """Shorten the time limit of a deferral or of a person's answer, if it is not `execution_timeout`."""
+        limit = deferred.timeout
+        if limit is not None and limit != task.execution_timeout:
+            deferred.timeout = self.span(limit if isinstance(limit, timedelta) else timedelta(seconds=limit))
+
     def hurry_trigger(self, arguments: dict[str, Any], *, sensor: bool) -> dict[str, Any]:
         """Shorten the waits among the arguments that a trigger is made with.
 
@@ -87,7 +92,7 @@ class Pace:
             arguments: by name.
             sensor: it waits for a sensor, whose time limit bounds waiting; another task's may bound work.
         """
-        names = (*_POLLS, "moment", *(_SENSOR_LIMITS if sensor else ()))
+        names = (*_POLLS, *_MOMENTS, *(_SENSOR_LIMITS if sensor else ()))
         return {name: self._shorter(name, value) if name in names else value for name, value in arguments.items()}
 
     def _shorter(self, name: str, value: Any) -> Any:
@@ -101,7 +106,7 @@ class Pace:
             if isinstance(value, timedelta):
                 return self.span(value)
             return value / self.factor if _is_number(value) else value
-        return self.moment(value) if name == "moment" and isinstance(value, datetime) else value
+        return self.moment(value) if name in _MOMENTS and isinstance(value, datetime) else value
 
 
 def _seconds(value: Any) -> float:

@@ -155,6 +155,7 @@ class Controller:
             pace,
             self._library.find,
             debugger=self._request.debugger,
+            answer_of=lambda dag_id, task: self._request.spec(dag_id).answers.get(task),
             sabotage=lambda execute: watch.wrap(saboteur.wrap(execute)),
         )
         parallelism = 1 if self._request.debugger or self._faults.alone else self._request.parallelism

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness._compat import records, scheduling, triggers
+from harness._compat import people, records, scheduling, triggers
 from harness._compat.supervision import Surroundings, TaskTry
 from harness._compat.triggers import TriggerTry
 from harness.faults.control import Control
@@ -93,7 +93,7 @@ class Loop:
         seen: object = None
         before = scheduling.pulse()
         while True:
-            if before.deferred:
+            if before.asking:
                 self._scheduler.time_out_deferred()
             busy = sum(not isinstance(one.process, TriggerTry) for one in self._running)
             for ti in self._scheduler.decide(busy, self._on_callback):
@@ -103,6 +103,8 @@ class Loop:
             if before.deferred or now.deferred:
                 self._begin_triggers()
             before = now
+            if now.asking and people.answer_all(self._around.answer_of):
+                continue
             # a task's state is known before its process ends: callbacks and listeners run after it
             if now.over and not self._running:
                 break
@@ -113,7 +115,10 @@ class Loop:
                 if states != seen:
                     seen = states
                     continue
-                self.stalled = self._scheduler.stalled() or ["the run does not end, and no task of it can start"]
+                asked = people.unanswered(self._around.answer_of)
+                self.stalled = (
+                    asked or self._scheduler.stalled() or ["the run does not end, and no task of it can start"]
+                )
                 break
             self._wait(due)
 
