@@ -20,7 +20,7 @@ from typing import Any, TypedDict, Unpack
 
 from harness import faults, runner
 from harness.environment import Environment
-from harness.environment.spec import DataSpec
+from harness.environment.spec import AnswerSpec, DagSpec, DataSpec
 from harness.errors import ConfigError
 from harness.inputs.names import Code, Named
 from harness.models.fault import Fault
@@ -59,6 +59,7 @@ class RunOptions(TypedDict, total=False):
         parallelism: how many tasks run at once; by default 2.
         compression: factor by which sensor pokes and timeouts, time triggers and retry delays are shortened; 1 is real
             time, and the default is 60.
+        answers: options that a person chooses, by the task that asks; besides those of the environment.
         debugger: run the tasks below this process, with its terminal.
         faults: what is made to go wrong, besides what the blocks around the call ask for (`harness.faults`).
     """
@@ -82,6 +83,7 @@ class RunOptions(TypedDict, total=False):
     deadline: float | None
     parallelism: int
     compression: float
+    answers: Mapping[str, Sequence[str]]
     debugger: bool
     faults: Sequence[Fault]
 
@@ -196,7 +198,7 @@ class Session(client.Session):
             folder=new_run_folder(self.environment.project, dag_id),
             environment=self.environment.name,
             namespace=used.name,
-            dags=self._declared(dag_id, how.pop("seed", True)),
+            dags=self._declared(dag_id, how.pop("seed", True), how.pop("answers", {})),
             pools=spec.airflow.pools,
             environ=used.environ,
             services=used.refs,
@@ -212,8 +214,12 @@ class Session(client.Session):
     def _memory(self, used: Namespace) -> Memory:
         return Memory(records.runtime_dir() / self.id, used)
 
-    def _declared(self, dag_id: str, seed: bool) -> dict[str, Any]:
+    def _declared(self, dag_id: str, seed: bool, answers: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         declared = dict(self.environment.spec.dags)
+        if answers:
+            spec = declared.get(dag_id, DagSpec())
+            given = {task: AnswerSpec(options=list(options)) for task, options in answers.items()}
+            declared[dag_id] = spec.model_copy(update={"answers": {**spec.answers, **given}})
         if not seed and dag_id in declared:
             declared[dag_id] = declared[dag_id].model_copy(update={"seed": None})
         return declared

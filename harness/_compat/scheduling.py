@@ -22,6 +22,7 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import String, cast, literal, select, union_all, update
 
+from harness._compat import assets, people, stalls
 from harness.errors import ConfigError
 
 __all__ = [
@@ -36,7 +37,9 @@ __all__ = [
 
 _SQLITE_NOW = timedelta(seconds=1)
 """SQLite's CURRENT_TIMESTAMP, by which the scheduler tells whether a run is due, has whole seconds."""
-ACTIVE = (DagRunState.QUEUED, DagRunState.RUNNING)
+ACTIVE = stalls.ACTIVE
+_TIMED = ("deferred", people.PARKED)
+"""States that end at a time limit of the task's own, kept in `trigger_timeout`."""
 
 
 class _Slots:
@@ -66,6 +69,7 @@ class Scheduler:
         self._runner = SchedulerJobRunner(job=Job(job_type="SchedulerJob"), executors=[self._slots])
         # a task that names an executor of production's runs here all the same
         self._runner._try_to_load_executor = lambda *_, **__: self._slots
+        self.made: list[assets.Made] = []
 
     def decide(self, busy: int, on_callback: Callable[[Any], None]) -> list[Any]:
         """Take all decisions that are due; return the task instances that are now queued.
@@ -76,6 +80,7 @@ class Scheduler:
         """
         self._slots.busy = busy
         queued: list[Any] = []
+        self.make_asset_runs()
         with create_session() as session:
             if session.scalar(select(DagRun.id).where(DagRun.state == DagRunState.QUEUED).limit(1)) is not None:
                 self._runner._start_queued_dagruns(session)
@@ -89,9 +94,17 @@ class Scheduler:
                 queued = self._runner._executable_task_instances_to_queued(self._slots.slots_available, session)
         return queued
 
+    def make_asset_runs(self) -> None:
+        """Queue the runs that asset events make, and note them in `made`."""
+        with create_session() as session:
+            found = assets.make_runs(self._runner, session)
+        for one in found:
+            start_at_once(*one.run)
+        self.made += found
+
     def next_due(self) -> datetime | None:
         """Return when the next run or task that waits for a moment may go on; None when none does."""
-        waiting = (TaskInstanceState.UP_FOR_RETRY, TaskInstanceState.UP_FOR_RESCHEDULE, TaskInstanceState.DEFERRED)
+        waiting = (TaskInstanceState.UP_FOR_RETRY, TaskInstanceState.UP_FOR_RESCHEDULE, *_TIMED)
         with create_session() as session:
             found = session.scalars(select(TaskInstance).where(TaskInstance.state.in_(waiting))).unique().all()
             dues = [self._due(ti, session) for ti in found]
@@ -101,7 +114,7 @@ class Scheduler:
 
     def _due(self, ti: Any, session: Any) -> datetime | None:
         due: datetime | None
-        if ti.state == TaskInstanceState.DEFERRED:
+        if ti.state in _TIMED:
             due = ti.trigger_timeout
         elif ti.state == TaskInstanceState.UP_FOR_RETRY:
             dag = self._runner.scheduler_dag_bag.get_dag_for_run(dag_run=ti.dag_run, session=session)
@@ -117,8 +130,11 @@ class Scheduler:
         return due
 
     def time_out_deferred(self) -> None:
-        """Resume deferred tasks whose trigger did not fire in time, so that they fail."""
+        """Resume deferred tasks whose trigger did not fire in time, and those that nobody answered in time."""
         self._runner.check_trigger_timeouts()
+        # 3.3 on; before, a trigger keeps this time
+        if sweep := getattr(self._runner, "check_awaiting_input_timeouts", None):
+            sweep()
 
     def lose(self, ti: Any, error: str) -> None:
         """Record a try whose process died with tries left, as the scheduler does when an executor reports it.
@@ -134,28 +150,12 @@ class Scheduler:
             found.handle_failure(error=error, session=session)
 
     def stalled(self) -> list[str]:
-        """Say for each task that never started what Airflow says it waits for."""
-        from airflow.ti_deps.dep_context import DepContext
-        from airflow.ti_deps.dependencies_deps import SCHEDULER_QUEUED_DEPS
+        """Say for each task that never started what it waits for."""
 
-        lines = []
-        with create_session() as session:
-            query = select(TaskInstance).join(TaskInstance.dag_run).where(DagRun.state.in_(ACTIVE))
-            for ti in session.scalars(query).unique().all():
-                if ti.state not in (None, TaskInstanceState.SCHEDULED):
-                    continue
-                dag = self._runner.scheduler_dag_bag.get_dag_for_run(dag_run=ti.dag_run, session=session)
-                ti.task = dag.get_task(ti.task_id)
-                context = DepContext(deps=SCHEDULER_QUEUED_DEPS)
-                why = "; ".join(
-                    status.reason for status in ti.get_failed_dep_statuses(dep_context=context, session=session)
-                )
-                lines.append(f"{ti.task_id} of {ti.run_id} never started: {why or _starved(ti)}")
-        return lines
+        def dag_of_run(run: Any, session: Any) -> Any:
+            return self._runner.scheduler_dag_bag.get_dag_for_run(dag_run=run, session=session)
 
-
-def _starved(ti: Any) -> str:
-    return f"it asks for {ti.pool_slots} slots of pool {ti.pool!r}, which never has that many free"
+        return stalls.never_started(dag_of_run)
 
 
 class RunPlan(Protocol):
@@ -219,6 +219,11 @@ class Pulse:
         return "deferred" in self.tasks
 
     @property
+    def asking(self) -> bool:
+        """Tell whether a task may wait for a person."""
+        return not self.tasks.isdisjoint(("deferred", people.PARKED))
+
+    @property
     def dated(self) -> bool:
         """Tell whether a run or a task waits for a moment."""
         return bool(self.tasks) or "queued" in self.runs
@@ -226,7 +231,7 @@ class Pulse:
 
 def pulse() -> Pulse:
     """Look at what is unfinished."""
-    waiting = ("deferred", "up_for_retry", "up_for_reschedule")
+    waiting = ("deferred", people.PARKED, "up_for_retry", "up_for_reschedule")
     query = union_all(
         select(literal("run"), cast(DagRun.state, String)).where(DagRun.state.in_(ACTIVE)).distinct(),
         select(literal("task"), cast(TaskInstance.state, String)).where(TaskInstance.state.in_(waiting)).distinct(),

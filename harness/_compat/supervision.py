@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,13 +21,15 @@ from uuid import UUID
 import structlog
 from airflow.executors.workloads import BundleInfo
 from airflow.sdk.api.datamodels._generated import TaskInstance
+from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.execution_time import supervisor, task_runner
-from airflow.sdk.execution_time.comms import DeferTask, RescheduleTask, TriggerDagRun
+from airflow.sdk.execution_time.comms import RescheduleTask, TriggerDagRun
 from airflow.sdk.log import logging_processors
 
-from harness._compat import debugging, scheduling
+from harness._compat import debugging, people, scheduling
 from harness._compat.metadata import BUNDLE
-from harness._compat.waits import Pace
+from harness._compat.sensor_clock import FastClock, hurry_sensors
+from harness._compat.waits import Pace, is_sensor
 from harness.session import forkchild
 
 _SOCKETS_AFTER_EXIT = 1.0
@@ -44,6 +47,7 @@ class Surroundings:
         on_trigger: called before a task triggers a DAG, with its id; it makes sure that the DAG is stored.
         debugger: give the task the user's terminal, and open a post-mortem when it raises.
         triggered: (task instance, dag id, run id) of the runs that tasks triggered.
+        answer_of: what a person is declared to answer a task.
         sabotage: wraps what executes a task, in the task's process.
     """
 
@@ -53,6 +57,7 @@ class Surroundings:
     on_trigger: Callable[[str], None] = lambda dag_id: None
     debugger: bool = False
     triggered: list[tuple[str, str, str]] = field(default_factory=list)
+    answer_of: people.AnswerOf = lambda dag_id, task: None
     sabotage: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda execute: execute
 
 
@@ -72,6 +77,7 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
     log_path: Path
     stack_path: Path
     ended: float | None
+    sent: signal.Signals | None = None
 
     @classmethod
     def begin(cls, ti: Any, around: Surroundings, log_path: Path) -> TaskTry:
@@ -161,9 +167,17 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
 
     def send_signal(self, signum: signal.Signals) -> None:
         """Send a signal to the process, and to those that it has started and left in its group."""
+        self.sent = signum
         with contextlib.suppress(ProcessLookupError):
             alone = os.getpgid(self.pid) != self.pid  # it has not come to that yet
             (os.kill if alone else os.killpg)(self.pid, signum)
+
+    def _check_subprocess_exit(
+        self, raise_on_timeout: bool = False, expect_signal: signal.Signals | None = None
+    ) -> int | None:
+        # without it, the log of what was ended here would blame the machine's memory
+        code: int | None = super()._check_subprocess_exit(raise_on_timeout, expect_signal or self.sent)
+        return code
 
     def crash_in_words(self) -> str | None:
         """Say how the process died, when it did not end by itself."""
@@ -174,9 +188,7 @@ class TaskTry(supervisor.ActivitySubprocess):  # type: ignore[misc]
 
     def _handle_request(self, msg: Any, log: Any, req_id: int) -> None:
         pace = self.around.pace
-        if isinstance(msg, DeferTask) and msg.trigger_timeout is not None:
-            msg.trigger_timeout = pace.span(msg.trigger_timeout)
-        elif isinstance(msg, RescheduleTask):
+        if isinstance(msg, RescheduleTask):
             msg.reschedule_date = pace.moment(msg.reschedule_date)
         elif isinstance(msg, TriggerDagRun):
             self.around.on_trigger(msg.dag_id)
@@ -201,13 +213,34 @@ def _work(dag: Any, around: Surroundings, stack_path: str, terminal: debugging.T
     if around.debugger:
         execute = debugging.watched(execute)
 
-    def paced(context: Any, ti: Any, log: Any) -> Any:
-        around.pace.hurry(ti.task)
-        return execute(context=context, ti=ti, log=log)
-
-    task_runner._execute_task = paced
+    task_runner._execute_task = _paced(execute, around.pace)
     attach_spark()
     task_runner.main()
+
+
+def _paced(execute: Callable[..., Any], pace: Pace) -> Callable[..., Any]:
+    """Have a task's execution wait as fast as its run does."""
+
+    def paced(context: Any, ti: Any, log: Any) -> Any:
+        if pace.factor == 1.0:
+            return execute(context=context, ti=ti, log=log)
+        task = ti.task
+        if is_sensor(task):
+            first = ti.get_first_reschedule_date(context) if task.reschedule else None
+            hurry_sensors(FastClock(pace, first or datetime.now(UTC)))
+        were = pace.hurry(task)
+        try:
+            return execute(context=context, ti=ti, log=log)
+        except TaskDeferred as deferred:
+            pace.hurry_deferral(deferred, task, were)
+            raise
+        except BaseException as parked:
+            # a class of 3.3 on
+            if type(parked).__name__ == "TaskAwaitingInput":
+                pace.hurry_limit(parked, task)
+            raise
+
+    return paced
 
 
 def lead_a_group() -> None:

@@ -24,6 +24,7 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
 
 from harness._compat.supervision import Surroundings, TaskTry, attach_spark, lead_a_group, open_log
+from harness._compat.waits import is_sensor
 from harness.session import forkchild
 
 
@@ -39,13 +40,14 @@ class TriggerTry(TaskTry):
         logger, file = open_log(log_path)
         stack_path = log_path.with_suffix(".trigger.stack")
         read, write = os.pipe()
-        classpath, arguments = trigger.classpath, trigger.kwargs
+        sensor = is_sensor(around.dags[ti.dag_id].get_task(ti.task_id))
+        classpath, arguments = trigger.classpath, around.pace.hurry_trigger(trigger.kwargs, sensor=sensor)
 
         def work() -> None:
             lead_a_group()
             os.close(read)
             forkchild.dump_stacks_to(str(stack_path))
-            _run(classpath, arguments, around, write)
+            _run(classpath, arguments, write)
 
         made: TriggerTry = super(supervisor.ActivitySubprocess, cls).start(
             id=UUID(str(ti.id)), client=around.client, target=work, logger=logger
@@ -91,7 +93,7 @@ def waiting() -> list[tuple[Any, Any]]:
         return found
 
 
-def _run(classpath: str, arguments: dict[str, Any], around: Surroundings, write: int) -> None:
+def _run(classpath: str, arguments: dict[str, Any], write: int) -> None:
     """Be the trigger's process: make the trigger, await its first event, answer through the pipe."""
     import structlog
     from airflow.sdk._shared.module_loading import import_string
@@ -100,7 +102,7 @@ def _run(classpath: str, arguments: dict[str, Any], around: Surroundings, write:
     attach_spark()
     answer: tuple[Any, Any]
     try:
-        trigger = import_string(classpath)(**around.pace.hurry_trigger(arguments))
+        trigger = import_string(classpath)(**arguments)
         answer = (asyncio.run(_first(trigger)), None)
     except Exception as error:  # noqa: BLE001 - whatever a trigger raises fails its task, with the trace
         import traceback

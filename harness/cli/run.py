@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 KEEP_FAILED = 1800.0
 """Seconds that a failed namespace is kept for somebody to look into."""
 
+AnswerOption = Annotated[
+    list[str] | None,
+    typer.Option("--answer", metavar="TASK=OPTION", help="What a person answers a task that asks; OPTION,OPTION."),
+]
+
 
 def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     dag: Annotated[str, typer.Argument(metavar="DAG", help="Id of the DAG.")],
@@ -43,6 +48,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
             "--resume", metavar="FOLDER", help="Run the failed tasks of this earlier run again, and all after."
         ),
     ] = None,
+    answer: AnswerOption = None,
     deadline: Annotated[str, typer.Option("--deadline", metavar="TIME", help="Time for all of it.")] = "10m",
     parallelism: Annotated[int, typer.Option("--parallelism", min=1, help="How many tasks run at once.")] = 2,
     waits: Annotated[
@@ -86,6 +92,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
         "compression": waits,
         "together": together,
         "seed": not no_seed,
+        "answers": _answers(answer or []),
         "debugger": pdb,
     }
     with ExitStack() as stack:
@@ -133,6 +140,16 @@ def _say_how_to_attach(session: Session, opened: Namespace) -> None:
     for service in opened.services.values():
         if hint := service.attach_hint():
             out.print(f"  harness exec {env} --namespace {opened.name} -- {hint}", markup=False)
+
+
+def _answers(texts: list[str]) -> dict[str, list[str]]:
+    found = {}
+    for text in texts:
+        task, _, options = text.partition("=")
+        if not task or not options:
+            raise ConfigError(f"--answer {text!r} names no option", hint="write for example --answer approve=Approve")
+        found[task] = options.split(",")
+    return found
 
 
 def _conf(text: str | None) -> dict[str, Any] | None:

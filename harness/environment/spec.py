@@ -223,6 +223,20 @@ class EmptyInterval(Frozen):
     reason: Reason
 
 
+class AssetEvent(Frozen):
+    """An asset event that starts a DAG, told by no task of the run."""
+
+    asset: str = Field(min_length=1, description="name or URI of an asset, or name of an alias")
+    extra: dict[str, Any] = Field(default_factory=dict, description="what the event says")
+
+
+class AnswerSpec(Frozen):
+    """What a person answers a task that asks (a HITL operator)."""
+
+    options: list[str] = Field(default_factory=list, description="chosen; default: the task's own default")
+    params: dict[str, Any] = Field(default_factory=dict, description="what stands in the form, where it is filled in")
+
+
 class ProofsSpec(Frozen):
     """Proofs that are not asked of a DAG: property to reason."""
 
@@ -240,6 +254,12 @@ class DagSpec(Frozen):
     dates: DateRange | None = Field(default=None, description="what a run or proof uses when no date is given")
     conf: dict[str, Any] | None = Field(
         default=None, description="what `dag_run.conf` holds when none is given; `{{ ds }}` is the run's logical date"
+    )
+    answers: dict[str, AnswerSpec] = Field(
+        default_factory=dict, description="what a person answers, by the task that asks"
+    )
+    events: list[AssetEvent] = Field(
+        default_factory=list, description="asset events that start a run of a DAG that is scheduled on assets"
     )
     outputs: dict[str, list[str]] = Field(default_factory=dict, description="what is published; default: all changes")
     untouched: dict[str, dict[str, Reason]] = Field(

@@ -89,7 +89,7 @@ class Controller:
         if request.resume is not None:
             self._resume(scheduled)
             return
-        plans = dates.plan(scheduled, request.dates, request.spec(request.dag_id).dates)
+        plans = dates.plan(scheduled, self._dates(scheduled), request.spec(request.dag_id).dates)
         self._seed(self._logical_dates_of_inputs(scheduled, plans))
         before = self._stock()
         for chunk in [plans] if request.together else [[plan] for plan in plans]:
@@ -155,15 +155,18 @@ class Controller:
             pace,
             self._library.find,
             debugger=self._request.debugger,
+            answer_of=lambda dag_id, task: self._request.spec(dag_id).answers.get(task),
             sabotage=lambda execute: watch.wrap(saboteur.wrap(execute)),
         )
         parallelism = 1 if self._request.debugger or self._faults.alone else self._request.parallelism
         self._loop = Loop(parallelism, around, self._request.folder, self._say, self._call_back, faults=self._faults)
 
     def _create(self, scheduled: Any, plan: Any) -> tuple[str, str]:
-        from harness._compat import scheduling
+        from harness._compat import assets, scheduling
         from harness.runner.dates import with_date
 
+        if not self._request.dates.manual and assets.waits_for(scheduled):
+            return self._create_by_events(scheduled)
         conf = self._request.conf
         if conf is None:
             conf = with_date(self._request.spec(scheduled.dag_id).conf, plan.logical_date)
@@ -174,6 +177,38 @@ class Controller:
         if self._request.task is not None:
             scheduling.run_only(self._request.dag_id, run_id, self._request.task)
         return self._request.dag_id, run_id
+
+    def _dates(self, scheduled: Any) -> Any:
+        """Return the dates that are asked for; those of a DAG that assets start say only which inputs there are."""
+        from harness._compat import assets
+
+        awaited = assets.waits_for(scheduled)
+        if not awaited or self._request.dates.manual:
+            return self._request.dates
+        if not self._request.spec(scheduled.dag_id).events:
+            names = ", ".join(awaited)
+            raise ConfigError(
+                f"{scheduled.dag_id} runs when assets change, and no event of one is declared: it waits for {names}",
+                hint=f"declare dags.{scheduled.dag_id}.events: [{{asset: {awaited[0]}}}]; "
+                "or run the DAG that updates it, which runs this one too; or --manual",
+            )
+        return self._request.dates.model_copy(update={"manual": True})
+
+    def _create_by_events(self, scheduled: Any) -> tuple[str, str]:
+        """Tell the declared events, and return the run that they make."""
+        from harness._compat import assets
+
+        events = self._request.spec(scheduled.dag_id).events
+        assets.tell([(one.asset, dict(one.extra)) for one in events])
+        made: list[tuple[str, str]] = [run for run in self._loop.runs_of_events() if run[0] == scheduled.dag_id]
+        if not made:
+            told = ", ".join(one.asset for one in events)
+            raise ConfigError(
+                f"{scheduled.dag_id} does not run by the declared events alone ({told}): "
+                f"it waits for {', '.join(assets.waits_for(scheduled))}",
+                hint=f"add those that are missing to dags.{scheduled.dag_id}.events",
+            )
+        return made[0]
 
     def _resume(self, scheduled: Any) -> None:
         from harness._compat import scheduling

@@ -37,6 +37,7 @@ class Library:
                 dags.store(found)
                 self.dags[dag_id] = found
                 self._store_owners(dags.asset_references(found))
+                self._store_consumers(found)
                 return found
         for path in likely:
             if error := self._parsed[path].error:
@@ -62,6 +63,18 @@ class Library:
                 for dag_id, found in self._parse(path).dags.items():
                     if dag_id not in self.dags:
                         dags.store(found, paused=True)
+
+    def _store_consumers(self, producer: Any) -> None:
+        """Store the DAGs that the producer's asset events start, as its run goes on with theirs."""
+        if not any(task.outlets for task in producer.tasks):
+            return
+        from harness._compat import assets
+
+        texts = ((path, path.read_bytes().lower()) for path in self._files or ())
+        files = [path for path, text in texts if b"asset" in text or b"dataset" in text]
+        parsed = (dag for path in files for dag in self._parse(path).dags.values())
+        for dag_id in list(assets.consumers(parsed, producer)):
+            self.find(dag_id)
 
     def _parse(self, path: Path) -> dags.Parsed:
         if path not in self._parsed:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness._compat import records, scheduling, triggers
+from harness._compat import people, records, scheduling, triggers
 from harness._compat.supervision import Surroundings, TaskTry
 from harness._compat.triggers import TriggerTry
 from harness.faults.control import Control
@@ -93,15 +93,18 @@ class Loop:
         seen: object = None
         before = scheduling.pulse()
         while True:
-            if before.deferred:
+            if before.asking:
                 self._scheduler.time_out_deferred()
             busy = sum(not isinstance(one.process, TriggerTry) for one in self._running)
             for ti in self._scheduler.decide(busy, self._on_callback):
                 self._begin(ti)
+            self._adopt_consumers()
             now = scheduling.pulse()
             if before.deferred or now.deferred:
                 self._begin_triggers()
             before = now
+            if now.asking and people.answer_all(self._around.answer_of):
+                continue
             # a task's state is known before its process ends: callbacks and listeners run after it
             if now.over and not self._running:
                 break
@@ -112,7 +115,10 @@ class Loop:
                 if states != seen:
                     seen = states
                     continue
-                self.stalled = self._scheduler.stalled() or ["the run does not end, and no task of it can start"]
+                asked = people.unanswered(self._around.answer_of)
+                self.stalled = (
+                    asked or self._scheduler.stalled() or ["the run does not end, and no task of it can start"]
+                )
                 break
             self._wait(due)
 
@@ -202,6 +208,20 @@ class Loop:
         for entry in mine:
             self._around.triggered.remove(entry)
             self.children.setdefault(parent, []).append(entry[1:])
+
+    def runs_of_events(self) -> list[tuple[str, str]]:
+        """Queue the runs for which the awaited asset events are there, and return them."""
+        self._scheduler.make_asset_runs()
+        made = [one.run for one in self._scheduler.made]
+        self._scheduler.made.clear()
+        return made
+
+    def _adopt_consumers(self) -> None:
+        """Count the runs that asset events made as children of the run that told the last event."""
+        for one in self._scheduler.made:
+            if one.parent is not None:
+                self.children.setdefault(one.parent, []).append(one.run)
+        self._scheduler.made.clear()
 
     def _tell(self, attempt: Attempt, state: str, seconds: float | None = None, detail: str = "") -> None:
         self._say(

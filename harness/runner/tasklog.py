@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+#: what a deferred task raises when its trigger has failed; the trigger's own error stands before it
+_OF_A_TRIGGER = "TaskDeferralError"
 #: how Py4J begins what a driver's error says
 _PREAMBLE = "An error occurred while calling"
 
@@ -29,6 +31,8 @@ def last_error(path: Path) -> str | None:
     for record in entries(path):
         detail = record.get("error_detail")
         if isinstance(detail, list) and detail:
+            if found is not None and detail[0].get("exc_type") == _OF_A_TRIGGER:
+                continue
             # the list starts with the exception that was raised last
             found = f"{detail[0].get('exc_type', 'Error')}: {_gist(detail[0].get('exc_value', ''))}".rstrip(": ")
         elif detail is None and record.get("level") in ("error", "critical") and found is None:
