@@ -195,18 +195,36 @@ Day = Annotated[date, BeforeValidator(_calendar_day)]
 
 
 class DateRange(Frozen):
-    """Logical dates, both ends included."""
+    """Logical dates: all from one to another, both included; or certain days, which the file has as a list."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    from_: Day = Field(alias="from")
-    to: Day
+    from_: Day | None = Field(default=None, alias="from")
+    to: Day | None = None
+    days: list[Day] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _forward(self) -> DateRange:
+        if self.days:
+            if self.from_ or self.to:
+                raise ValueError("has 'days' beside 'from' or 'to'; write one of the two")
+            return self
+        if self.from_ is None or self.to is None:
+            raise ValueError(f"needs {'from' if self.from_ is None else 'to'!r} too, or a list of dates in its place")
         if self.from_ > self.to:
             raise ValueError(f"'from' {self.from_} is after 'to' {self.to}")
         return self
+
+    @property
+    def spans(self) -> list[tuple[date, date]]:
+        """The first and the last day of each unbroken part."""
+        if self.from_ is not None and self.to is not None:
+            return [(self.from_, self.to)]
+        return [(day, day) for day in sorted(set(self.days))]
+
+
+def _days_as_a_list(value: Any) -> Any:
+    return {"days": value} if isinstance(value, list) else value
 
 
 class StateDeclaration(Frozen):
@@ -251,7 +269,9 @@ class DagSpec(Frozen):
     """
 
     seed: Target | None = Field(default=None, description="module:function(services, dates, data)")
-    dates: DateRange | None = Field(default=None, description="what a run or proof uses when no date is given")
+    dates: Annotated[
+        DateRange | None, BeforeValidator(_days_as_a_list, json_schema_input_type=DateRange | list[Day] | None)
+    ] = Field(default=None, description="what a run or proof uses when no date is given: a range, or a list")
     conf: dict[str, Any] | None = Field(
         default=None, description="what `dag_run.conf` holds when none is given; `{{ ds }}` is the run's logical date"
     )

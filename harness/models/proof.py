@@ -180,10 +180,15 @@ class ProofResult(Frozen):
 
 
 class DagProofs(Frozen):
-    """All proofs of one DAG."""
+    """All proofs of one DAG.
+
+    Args:
+        dates: the logical dates that they used, each with what is special about it.
+    """
 
     dag_id: str
     proofs: tuple[ProofResult, ...]
+    dates: dict[str, str] = Field(default_factory=dict)
 
     def proof(self, name: str) -> ProofResult:
         """Return one property's result; raises KeyError with the properties there are."""

@@ -59,7 +59,9 @@ def prove(
         for lab in labs:
             lab.about  # noqa: B018 - a DAG that is not there is told before anything is run
         for lab in labs:
-            dags.append(DagProofs(dag_id=lab.dag_id, proofs=tuple(_decide_all(lab, chosen, deadline, on_event))))
+            used = {date: lab.about.why.get(date, "") for date in lab.dates}
+            proofs = tuple(_decide_all(lab, chosen, deadline, on_event))
+            dags.append(DagProofs(dag_id=lab.dag_id, proofs=proofs, dates=used))
             lab.close()
     reasons = tuple(_reasons(dags))
     return ProveReport(

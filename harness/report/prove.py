@@ -51,6 +51,8 @@ def print_proofs(report: ProveReport) -> None:
     out = console()
     for dag in report.dags:
         out.print(_table(dag))
+        if dag.dates:
+            out.print(f"dates: {_dates(dag)}", markup=False, highlight=False)
         for one in dag.proofs:
             if one.outcome == "refuted":
                 first, *rest = refutation(dag.dag_id, one)
@@ -68,6 +70,12 @@ def print_proofs(report: ProveReport) -> None:
             out.print(f"{dag.dag_id}: not judged, by declaration: {', '.join(names)}", markup=False, highlight=False)
     style = "bold green" if report.passed else "bold red"
     out.print(f"[{style}]{report.verdict.upper()}[/{style}] {counts} in {report.seconds:.1f} s")
+
+
+def _dates(dag: DagProofs) -> str:
+    """Say on which dates it was proved, and what is special about them."""
+    shown = ((date.removesuffix("T00:00:00+00:00"), why) for date, why in dag.dates.items())
+    return ", ".join(f"{date} ({why})" if why else date for date, why in shown)
 
 
 def _table(dag: DagProofs) -> object:

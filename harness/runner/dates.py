@@ -76,7 +76,7 @@ def _chosen(dag: Any, dates: Dates, declared: DateRange | None, now: datetime) -
         assert last is not None
         return _days(dag, first, last, dates.manual)
     if declared is not None:
-        return _days(dag, declared.from_, declared.to, dates.manual)
+        return [one for first, last in declared.spans for one in _days(dag, first, last, dates.manual)]
     return [_latest(dag, dates.manual, now)]
 
 

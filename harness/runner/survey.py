@@ -40,13 +40,15 @@ class Survey(Frozen):
     """What one DAG is.
 
     Args:
-        moments: logical dates of its first runs in the declared range, in order, as ISO 8601 timestamps.
+        moments: logical dates of runs in the declared range, in order, as ISO 8601 timestamps.
+        why: what is special about some of them.
         tasks: in topological order.
         max_active_runs: how many runs of it Airflow has at once.
     """
 
     dag_id: str
     moments: tuple[str, ...]
+    why: dict[str, str] = Field(default_factory=dict)
     tasks: tuple[SurveyedTask, ...]
     max_active_runs: int = Field(default=16, ge=0)
 
@@ -83,9 +85,11 @@ def look(payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> dic
 
     request = RunRequest.model_validate(payload["request"])
     dag, scheduled = Controller(request, emit).open(request.dag_id)
+    picked = _moments(request, dag, scheduled, payload["count"])
     return Survey(
         dag_id=dag.dag_id,
-        moments=tuple(_moments(request, dag, scheduled, payload["count"])),
+        moments=tuple(moment for moment, _ in picked),
+        why={moment: why for moment, why in picked if why},
         tasks=tuple(_task(task) for task in dag.topological_sort()),
         max_active_runs=dag.max_active_runs,
     ).model_dump(mode="json")
@@ -121,8 +125,13 @@ def put_inputs(payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) 
     return controller.fingerprint_of_inputs([plan.logical_date for plan in plans])
 
 
-def _moments(request: RunRequest, dag: Any, scheduled: Any, count: int) -> list[str]:
+def _moments(request: RunRequest, dag: Any, scheduled: Any, count: int) -> list[tuple[str, str]]:
+    """Return the logical dates that proofs use, each with what is special about it.
+
+    Of a declared range those are picked on which date arithmetic goes wrong; what has no range begins with its first.
+    """
     from harness.runner import dates
+    from harness.runner.hazards import Picked, pick
 
     declared = request.spec(request.dag_id).dates
     if declared is None:
@@ -132,7 +141,12 @@ def _moments(request: RunRequest, dag: Any, scheduled: Any, count: int) -> list[
         plans = dates.plan(scheduled, chosen, None)
     else:
         plans = dates.plan(scheduled, Dates(), declared)
-    return [plan.logical_date.isoformat() for plan in plans if plan.logical_date is not None][:count]
+    due = [plan.logical_date for plan in plans if plan.logical_date is not None]
+    if declared is None or declared.days:
+        picked = [Picked(at) for at in range(min(count, len(due)))]
+    else:
+        picked = pick([moment.astimezone(scheduled.timezone) for moment in due], count)
+    return [(due[one.at].isoformat(), one.why) for one in picked]
 
 
 def _first_days(scheduled: Any, first: datetime, count: int) -> int:

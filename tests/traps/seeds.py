@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 COUNTRIES = ("BE", "DE", "NL")
 ITEMS = ("bread", "milk", "salt")
 CUSTOMERS = tuple(f"c{number:02}" for number in range(8))
 #: where a customer's membership began, so that an age can be told
 OPENING = date(2020, 1, 1)
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 Services = Mapping[str, Any]
 Input = Callable[[Services, date, "Chance"], None]
@@ -126,6 +128,13 @@ def visits(services: Services, day: date, chance: Chance) -> None:
     rows = [
         (day, number, midnight + timedelta(hours=2 * number), chance.randrange(100, 10_000)) for number in range(12)
     ]
+    replace(services, "visits", "day", day, rows)
+
+
+def local_visits(services: Services, day: date, chance: Chance) -> None:
+    """Note the visits of a day in Amsterdam, every two hours by the clock there."""
+    clock = [datetime.combine(day, time(hour), AMSTERDAM) for hour in range(0, 24, 2)]
+    rows = [(day, number, moment, chance.randrange(100, 10_000)) for number, moment in enumerate(clock)]
     replace(services, "visits", "day", day, rows)
 
 
@@ -283,3 +292,5 @@ partner_by_curl = Seed((orders,))
 published_on_sundays = Seed((orders,), (orders_table,))
 never_due = Seed((orders,), (orders_table,))
 withdrawn_order = Seed((orders,), (table("orders", "order_id text PRIMARY KEY, day date, customer text, cents int"),))
+folder_without_slash = Seed((orders,))
+day_of_24_hours = Seed((local_visits,), (VISITS, table("visits_by_day", "day date PRIMARY KEY, cents bigint")))
