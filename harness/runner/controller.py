@@ -396,7 +396,7 @@ class Controller:
         from harness.runner.apart import apart
         from harness.runner.surroundings import fingerprint
 
-        self._seed(logical_dates)
+        self._seed(self._request.dag_id, logical_dates)
         log = self._request.folder / "snapshot.log"
         return apart(partial(fingerprint, self._request), name="the snapshot of the stores", log=log)
 
