@@ -59,6 +59,8 @@ class RunOptions(TypedDict, total=False):
         parallelism: how many tasks run at once; by default 2.
         compression: factor by which sensor pokes and timeouts, time triggers and retry delays are shortened; 1 is real
             time, and the default is 60.
+        also: other DAGs that run at the same time, in the same namespace, for the same dates.
+        upstream: run what the ExternalTaskSensors of these DAGs wait for as well.
         answers: options that a person chooses, by the task that asks; besides those of the environment.
         debugger: run the tasks below this process, with its terminal.
         faults: what is made to go wrong, besides what the blocks around the call ask for (`harness.faults`).
@@ -83,6 +85,8 @@ class RunOptions(TypedDict, total=False):
     deadline: float | None
     parallelism: int
     compression: float
+    also: tuple[str, ...]
+    upstream: bool
     answers: Mapping[str, Sequence[str]]
     debugger: bool
     faults: Sequence[Fault]
@@ -154,8 +158,10 @@ class Session(client.Session):
             NothingChecked: the folder holds no DAG.
             RunError: a seed or a snapshot failed.
         """
-        with nullcontext(namespace) if namespace else self.namespace_for(dag_id) as used:
-            self._require_declared_names(dag_id, used)
+        dag_ids = (dag_id, *options.get("also", ()))
+        with nullcontext(namespace) if namespace else self.namespace_for(*dag_ids) as used:
+            for one in dag_ids:
+                self._require_declared_names(one, used)
             request = self.request(dag_id, used, options)
             report = runner.run(request, client=ForkClient(str(self.fork_server())), on_event=on_event)
             report = report.model_copy(update={"services": tuple(self.health(used.name))})

@@ -18,7 +18,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.taskreschedule import TaskReschedule
 from airflow.timetables.base import DataInterval
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState, TaskInstanceState
+from airflow.utils.state import DagRunState, State, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import String, cast, literal, select, union_all, update
 
@@ -248,6 +248,25 @@ def states() -> list[tuple[Any, ...]]:
         runs = session.execute(select(DagRun.id, DagRun.state).order_by(DagRun.id))
         tasks = session.execute(select(TaskInstance.id, TaskInstance.state).order_by(TaskInstance.id))
         return [*map(tuple, runs), *map(tuple, tasks)]
+
+
+def ended() -> frozenset[tuple[Any, ...]]:
+    """Return the runs and task instances that have ended, to tell whether a decision ended some by itself."""
+    return frozenset(one for one in states() if one[1] in State.finished)
+
+
+def waiting_for_a_slot() -> int:
+    """Return how many tasks could run, and have no slot."""
+    states = (TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED)
+    with create_session() as session:
+        return len(session.scalars(select(TaskInstance.id).where(TaskInstance.state.in_(states))).all())
+
+
+def dated_runs() -> set[tuple[str, datetime]]:
+    """Return the DAG and the logical date of every run that has one."""
+    with create_session() as session:
+        found = session.execute(select(DagRun.dag_id, DagRun.logical_date))
+        return {(dag_id, moment) for dag_id, moment in found if moment is not None}
 
 
 def start_at_once(dag_id: str, run_id: str) -> None:

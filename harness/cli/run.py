@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 KEEP_FAILED = 1800.0
 """Seconds that a failed namespace is kept for somebody to look into."""
 
+TaskOption = Annotated[
+    str | None,
+    typer.Option("--task", metavar="TASK", help="Run this task alone; what is before it counts as done."),
+]
+UpstreamOption = Annotated[
+    bool, typer.Option("--upstream", help="Run what the DAG's ExternalTaskSensors wait for as well.")
+]
 AnswerOption = Annotated[
     list[str] | None,
     typer.Option("--answer", metavar="TASK=OPTION", help="What a person answers a task that asks; OPTION,OPTION."),
@@ -28,7 +35,7 @@ AnswerOption = Annotated[
 
 
 def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
-    dag: Annotated[str, typer.Argument(metavar="DAG", help="Id of the DAG.")],
+    dag: Annotated[list[str], typer.Argument(metavar="DAG...", help="Ids of DAGs, which run in one namespace.")],
     env: EnvOption = "dev",
     date: Annotated[
         str | None,
@@ -38,16 +45,14 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     to: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last of several dates, included.")] = None,
     manual: Annotated[bool, typer.Option("--manual", help="Manual runs instead of scheduled ones.")] = False,
     conf: Annotated[str | None, typer.Option("--conf", metavar="JSON", help="What dag_run.conf holds.")] = None,
-    task: Annotated[
-        str | None,
-        typer.Option("--task", metavar="TASK", help="Run this task alone; what is before it counts as done."),
-    ] = None,
+    task: TaskOption = None,
     resume: Annotated[
         Path | None,
         typer.Option(
             "--resume", metavar="FOLDER", help="Run the failed tasks of this earlier run again, and all after."
         ),
     ] = None,
+    upstream: UpstreamOption = False,
     answer: AnswerOption = None,
     deadline: Annotated[str, typer.Option("--deadline", metavar="TIME", help="Time for all of it.")] = "10m",
     parallelism: Annotated[int, typer.Option("--parallelism", min=1, help="How many tasks run at once.")] = 2,
@@ -70,9 +75,9 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     environments: EnvironmentsDir = Path("environments"),
     as_json: Json = False,
 ) -> None:
-    """Run a DAG for one or more dates on an environment's services, and judge it task by task.
+    """Run DAGs for one or more dates on an environment's services, and judge it task by task.
 
-    The DAG runs in a namespace of its own that is removed afterwards. Exit code 0: it passed. 1: it failed.
+    They run in a namespace of their own that is removed afterwards. Exit code 0: it passed. 1: it failed.
     """
     from harness.api import Session
     from harness.cli.beforehand import refuse_dates, refuse_seeds
@@ -92,6 +97,8 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
         "compression": waits,
         "together": together,
         "seed": not no_seed,
+        "also": tuple(dag[1:]),
+        "upstream": upstream,
         "answers": _answers(answer or []),
         "debugger": pdb,
     }
@@ -100,10 +107,10 @@ def run(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
             environment = load(env, environments)
             refuse_dates(date)
             if not no_seed:
-                refuse_seeds(environment, dags, dag)
+                refuse_seeds(environment, dags, *dag)
             session = stack.enter_context(Session(environment, dags=dags, on_event=progress))
-            opened = session.open_namespace(namespace, alone={one.service for one in session.named([dag])})
-        report = _run(session, dag, options, opened, keep=namespace is not None, keep_failed=keep_failed)
+            opened = session.open_namespace(namespace, alone={one.service for one in session.named(dag)})
+        report = _run(session, dag[0], options, opened, keep=namespace is not None, keep_failed=keep_failed)
     if as_json:
         print_json(report.model_dump(mode="json", by_alias=True))
     else:

@@ -106,7 +106,7 @@ class Code:
         return [path for path in files_below([self._dags]) if path.suffix in (".py", ".zip")]
 
     def _files_of(self, dag_ids: Collection[str]) -> list[Path]:
-        """Return the files that name a DAG, and those of the DAGs that they trigger."""
+        """Return the files that name a DAG, and those of the DAGs that they trigger or wait for."""
         todo, seen = list(dag_ids), set()
         found: dict[Path, None] = {}
         while todo:
@@ -118,7 +118,8 @@ class Code:
             if not mine:
                 return self._files
             found |= dict.fromkeys(mine)
-            todo += [word.text for path in mine for word in self._words_of(path) if word.keyword == "trigger_dag_id"]
+            words = (word for path in mine for word in self._words_of(path))
+            todo += [word.text for word in words if word.keyword in ("trigger_dag_id", "external_dag_id")]
         return list(found)
 
     def _given(self) -> Iterator[Named]:

@@ -77,6 +77,7 @@ class RunResult(Frozen):
     tasks: tuple[TaskResult, ...] = ()
     outputs: tuple[Difference, ...] = ()
     triggered: tuple[RunResult, ...] = ()
+    waits_for: tuple[str, ...] = ()
     stacks: dict[str, str] = Field(default_factory=dict)
     seconds: float = 0.0
     writes: tuple[WritePoint, ...] = ()

@@ -33,6 +33,9 @@ def print_report(report: RunReport, *, stderr: bool = False) -> None:
         if not service.healthy:
             out.print(f"[red]service {service.service} ({service.engine})[/red] {escape(service.detail)}")
     runs = [run for group in _by_dag(report).values() for run in group]
+    for run in runs:
+        for words in run.waits_for:
+            out.print(f"{run.dag_id} of {_label(run)}: {words}", markup=False)
     tasks = sum(len(run.tasks) for run in runs)
     where = f"{count(len(runs), 'run')}, {count(tasks, 'task')} in {report.seconds:.1f} s"
     out.print(f"{_verdict(report.verdict)} {report.dag_id}: {where}")

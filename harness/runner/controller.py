@@ -19,7 +19,7 @@ from harness.errors import ConfigError
 from harness.faults import ledger
 from harness.faults.control import Control
 from harness.models.run import RunResult
-from harness.runner.request import RunEvent, RunRequest
+from harness.runner.request import Dates, RunEvent, RunRequest
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -90,11 +90,42 @@ class Controller:
             self._resume(scheduled)
             return
         plans = dates.plan(scheduled, self._dates(scheduled), request.spec(request.dag_id).dates)
-        self._seed(self._logical_dates_of_inputs(scheduled, plans))
+        others = self._others(dag, plans)
+        self._seed(request.dag_id, self._logical_dates_of_inputs(scheduled, plans))
+        for one, needed in others:
+            self._seed(one.dag_id, [plan.logical_date for plan in needed])
         before = self._stock()
-        for chunk in [plans] if request.together else [[plan] for plan in plans]:
-            self._current = [self._create(scheduled, plan) for plan in chunk]
+        # what several DAGs have to do with each other shows when all their runs are there
+        at_once = request.together or others
+        for chunk in [plans] if at_once else [[plan] for plan in plans]:
+            self._current = [self._create(one, plan) for one, needed in others for plan in needed]
+            self._current += [self._create(scheduled, plan) for plan in chunk]
             before = self._run_current(before)
+
+    def _others(self, dag: Any, plans: list[Any]) -> list[tuple[Any, list[Any]]]:
+        """Return the other DAGs that run with the first one (the scheduler's form), each with its runs."""
+        from harness._compat import dags
+        from harness.runner import chain, dates
+
+        request = self._request
+        found: dict[str, list[Any]] = {}
+        for dag_id in request.also:
+            self._library.find(dag_id)
+            form = dags.scheduler_dag(dag_id)
+            found[dag_id] = dates.plan(form, self._dates(form), request.spec(dag_id).dates)
+        todo = [(dag, plans), *((self._library.find(dag_id), made) for dag_id, made in found.items())]
+        while request.upstream and todo:
+            one, made = todo.pop()
+            for awaited in (each for plan in made for each in chain.awaited(one, plan.logical_date)):
+                runs = plans if awaited.dag_id == request.dag_id else found.setdefault(awaited.dag_id, [])
+                if any(plan.logical_date == awaited.moment for plan in runs):
+                    continue
+                other = self._library.find(awaited.dag_id)
+                moment = Dates(moments=(awaited.moment.isoformat(),))
+                more = dates.plan(dags.scheduler_dag(awaited.dag_id), moment, None)
+                runs += more
+                todo.append((other, more))
+        return [(dags.scheduler_dag(dag_id), made) for dag_id, made in found.items()]
 
     def _prepare_environment(self) -> None:
         # the fork server's Airflow is quiet; a task's log has what the task says
@@ -167,7 +198,7 @@ class Controller:
 
         if not self._request.dates.manual and assets.waits_for(scheduled):
             return self._create_by_events(scheduled)
-        conf = self._request.conf
+        conf = self._request.conf if scheduled.dag_id == self._request.dag_id else None
         if conf is None:
             conf = with_date(self._request.spec(scheduled.dag_id).conf, plan.logical_date)
         run_id = scheduling.create_run(scheduled, plan, conf)
@@ -176,7 +207,7 @@ class Controller:
             scheduling.without_retries(scheduled.dag_id, run_id, self._request.single_try)
         if self._request.task is not None:
             scheduling.run_only(self._request.dag_id, run_id, self._request.task)
-        return self._request.dag_id, run_id
+        return scheduled.dag_id, run_id
 
     def _dates(self, scheduled: Any) -> Any:
         """Return the dates that are asked for; those of a DAG that assets start say only which inputs there are."""
@@ -270,7 +301,7 @@ class Controller:
             ending=Ending(stopped, self._loop.stacks.get(key, {})),
             only=self._request.task if dag_id == self._request.dag_id else None,
         )
-        result = self._with_egress_judged(result)
+        result = self._with_egress_judged(self._with_what_it_waits_for(result))
         if outputs is not None:
             result = self._with_outputs_judged(result, outputs, parent)
         below = key_of(result, parent)
@@ -287,6 +318,18 @@ class Controller:
             "fired": self._faults.fired(run_id),
         }
         return result.model_copy(update={"triggered": children, **seen})
+
+    def _with_what_it_waits_for(self, result: RunResult) -> RunResult:
+        """Note the runs of other DAGs that its sensors look for, and name those that there never were."""
+        from harness._compat import scheduling
+        from harness.runner import chain
+
+        found = list(chain.awaited(self._library.find(result.dag_id), result.logical_date))
+        if not found:
+            return result
+        reasons = list(chain.missing(found, result.states, scheduling.dated_runs())) if result.reasons else []
+        waits = tuple(f"{one.sensor} waits for {one.in_words}" for one in found)
+        return result.model_copy(update={"waits_for": waits, "reasons": (*reasons, *result.reasons)})
 
     def _with_egress_judged(self, result: RunResult) -> RunResult:
         """Fail a run whose tasks went to addresses outside: nobody knows what they did there."""
@@ -336,8 +379,8 @@ class Controller:
             plans = [plan for chosen in self._request.inputs for plan in dates.plan(scheduled, chosen, None)]
         return [plan.logical_date for plan in plans]
 
-    def _seed(self, logical_dates: list[Any]) -> None:
-        name = self._request.spec(self._request.dag_id).seed
+    def _seed(self, dag_id: str, logical_dates: list[Any]) -> None:
+        name = self._request.spec(dag_id).seed
         if name is None:
             return
         from harness.runner.apart import apart
@@ -353,7 +396,7 @@ class Controller:
         from harness.runner.apart import apart
         from harness.runner.surroundings import fingerprint
 
-        self._seed(logical_dates)
+        self._seed(self._request.dag_id, logical_dates)
         log = self._request.folder / "snapshot.log"
         return apart(partial(fingerprint, self._request), name="the snapshot of the stores", log=log)
 
@@ -397,11 +440,22 @@ class Controller:
             return f"{why} during the phase {self._phase!r}"
         running = self._loop.stop()
         what = ", ".join(f"{one.name} (try {one.number})" for one in running) or "no task"
-        sentence = f"{why} while {what} was running"
+        sentence = f"{why} while {what} was running{self._without_a_slot(len(running))}"
         for key in self._current:
             result = self._result(key, sentence)
             self._finish(result.model_copy(update={"seconds": seconds}))
         return sentence
+
+    def _without_a_slot(self, running: int) -> str:
+        """Say how many tasks only wanted a slot: then it is not the tasks that are slow."""
+        from harness._compat import scheduling
+
+        waited = scheduling.waiting_for_a_slot()
+        if not waited or running < self._request.parallelism:
+            return ""
+        tasks = "1 task was" if waited == 1 else f"{waited} tasks were"
+        slots = "the one slot" if self._request.parallelism == 1 else f"one of {self._request.parallelism} slots"
+        return f", and {tasks} waiting for {slots} (--parallelism)"
 
     def _tell_phase(self, phase: str) -> None:
         self._phase = phase

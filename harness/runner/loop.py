@@ -95,6 +95,7 @@ class Loop:
         while True:
             if before.asking:
                 self._scheduler.time_out_deferred()
+            ended = scheduling.ended() if self._running else frozenset()
             busy = sum(not isinstance(one.process, TriggerTry) for one in self._running)
             for ti in self._scheduler.decide(busy, self._on_callback):
                 self._begin(ti)
@@ -120,6 +121,9 @@ class Loop:
                     asked or self._scheduler.stalled() or ["the run does not end, and no task of it can start"]
                 )
                 break
+            # what ends without a process (an empty task, a run) lets others go on, and wakes nobody
+            if self._running and scheduling.ended() - ended:
+                continue
             self._wait(due)
 
     def _listen_to_children(self) -> None:

@@ -38,6 +38,8 @@ class RunRequest(Frozen):
 
     Args:
         dag_id: which DAG.
+        also: other DAGs that run at the same time, for the same dates.
+        upstream: run what the sensors of these DAGs wait for as well.
         dags_folder: where DAG files are.
         project: root of the project; working folder of the tasks, and on their import path.
         folder: run folder: logs, metadata database, outputs of the processes.
@@ -70,6 +72,8 @@ class RunRequest(Frozen):
     """
 
     dag_id: str
+    also: tuple[str, ...] = ()
+    upstream: bool = False
     dags_folder: Path
     project: Path
     folder: Path

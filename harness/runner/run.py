@@ -119,6 +119,8 @@ def _unneeded(request: RunRequest, runs: Sequence[RunResult]) -> Iterator[str]:
 
 
 def _which(request: RunRequest, one: RunResult, runs: list[RunResult]) -> str:
+    if len({run.dag_id for run in runs}) > 1:
+        return f"{one.dag_id} {one.run_id}: "
     return f"{one.run_id}: " if len(runs) > 1 else ""
 
 
