@@ -93,7 +93,7 @@ class Controller:
         others = self._others(dag, plans)
         self._seed(request.dag_id, self._logical_dates_of_inputs(scheduled, plans))
         for one, needed in others:
-            self._seed(one.dag_id, [plan.logical_date for plan in needed])
+            self._seed(one.dag_id, dates.local(one, needed))
         before = self._stock()
         # what several DAGs have to do with each other shows when all their runs are there
         at_once = request.together or others
@@ -377,7 +377,7 @@ class Controller:
 
         if self._request.inputs is not None:
             plans = [plan for chosen in self._request.inputs for plan in dates.plan(scheduled, chosen, None)]
-        return [plan.logical_date for plan in plans]
+        return dates.local(scheduled, plans)
 
     def _seed(self, dag_id: str, logical_dates: list[Any]) -> None:
         name = self._request.spec(dag_id).seed

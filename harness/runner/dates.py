@@ -7,7 +7,7 @@ day may have 23 or 25 hours, and a timetable may skip days: so each run is asked
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -51,6 +51,11 @@ def plan(dag: Any, dates: Dates, declared: DateRange | None, now: datetime | Non
             hint="Airflow does not run dates of the future; choose an earlier one",
         )
     return made
+
+
+def local(dag: Any, plans: Iterable[Plan]) -> list[datetime | None]:
+    """Return the logical dates in the DAG's own time zone: midnight there is the day before in UTC, east of it."""
+    return [plan.logical_date and plan.logical_date.astimezone(dag.timezone) for plan in plans]
 
 
 def with_date(conf: dict[str, Any] | None, logical: datetime | None) -> dict[str, Any] | None:

@@ -122,7 +122,7 @@ def put_inputs(payload: dict[str, Any], emit: Callable[[dict[str, Any]], None]) 
     controller = Controller(request, emit)
     _, scheduled = controller.open(request.dag_id)
     plans = dates.plan(scheduled, request.dates, None)
-    return controller.fingerprint_of_inputs([plan.logical_date for plan in plans])
+    return controller.fingerprint_of_inputs(dates.local(scheduled, plans))
 
 
 def _moments(request: RunRequest, dag: Any, scheduled: Any, count: int) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from harness.errors import ConfigError
-from harness.runner.dates import Plan, plan
+from harness.runner.dates import Plan, local, plan
 from harness.runner.request import Dates
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -84,3 +84,13 @@ def test_range_of_a_dag_without_schedule_is_a_manual_run_a_day(scheduled):
 def test_dates_that_make_no_run_are_refused(scheduled, dates: Dates, words: str):
     with pytest.raises(ConfigError, match=words):
         plan(scheduled("@daily"), dates, None, NOW)
+
+
+def test_dates_for_seeds_are_those_of_the_dags_own_time_zone(scheduled):
+    import pendulum
+
+    zone = pendulum.timezone("Europe/Amsterdam")
+    dag = scheduled("@daily", datetime(2025, 1, 1, tzinfo=zone))
+    plans = plan(dag, Dates(date="2026-03-30"), None, NOW)
+    assert hours(plans) == ["29 22:00"]
+    assert [f"{one:%d %H:%M}" for one in local(dag, plans) if one] == ["30 00:00"]
