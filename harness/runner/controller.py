@@ -159,6 +159,10 @@ class Controller:
 
     def _check_task(self, dag: Any) -> None:
         task = self._request.task
+        if task is not None and (self._request.also or self._request.upstream):
+            raise ConfigError(
+                f"task {task!r} runs alone, and other DAGs are asked for", hint="leave out one of the two"
+            )
         if task is not None and task not in dag.task_ids:
             import difflib
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from harness.errors import ConfigError
+
 
 def test_dags_of_one_run_see_each_other(run_dag):
     report = run_dag("report", also=("ingest",))
@@ -31,3 +35,8 @@ def test_deadline_that_passes_while_tasks_wait_for_a_slot_names_the_parallelism(
     report = run_dag("busy", deadline=4, parallelism=2)
     assert report.reasons[0].startswith("the deadline of 4 s passed while slow_0 (try 1), slow_1 (try 1) was running")
     assert report.reasons[0].endswith("and 1 task was waiting for one of 2 slots (--parallelism)")
+
+
+def test_task_that_runs_alone_has_no_other_dags(run_dag):
+    with pytest.raises(ConfigError, match="task 'wait' runs alone, and other DAGs are asked for"):
+        run_dag("report", also=("ingest",), task="wait")
