@@ -100,7 +100,7 @@ def read(text: str) -> date | datetime:
 def _days(dag: Any, first: date, last: date, manual: bool) -> list[Plan]:
     if first > last:
         raise ConfigError(f"the first date, {first}, is after the last, {last}")
-    if manual or not dag.timetable.can_be_scheduled:
+    if manual or not by_time(dag):
         days = ((first + timedelta(days=n)) for n in range((last - first).days + 1))
         return [_manual(dag, _midnight(dag, day)) for day in days]
     start, end = _midnight(dag, first), _midnight(dag, last + timedelta(days=1))
@@ -112,6 +112,13 @@ def _days(dag: Any, first: date, last: date, manual: bool) -> list[Plan]:
             hint=_nearest(dag, end) + "--manual makes a manual run of any date",
         )
     return found
+
+
+def by_time(dag: Any) -> bool:
+    """Tell whether time makes the DAG's runs; not where its timetable makes none, and not where assets alone do."""
+    from airflow.timetables.simple import AssetTriggeredTimetable
+
+    return bool(dag.timetable.can_be_scheduled) and type(dag.timetable) is not AssetTriggeredTimetable
 
 
 def _midnight(dag: Any, day: date) -> datetime:
@@ -136,7 +143,7 @@ def _manual(dag: Any, logical: datetime) -> Plan:
 
 
 def _exact(dag: Any, moment: datetime, manual: bool) -> Plan:
-    if not manual and dag.timetable.can_be_scheduled:
+    if not manual and by_time(dag):
         # the timetable's answer for this very moment, when it has one; any other moment makes a manual run
         for found in _scheduled(dag, moment, moment + timedelta(microseconds=1)):
             return found
@@ -145,7 +152,7 @@ def _exact(dag: Any, moment: datetime, manual: bool) -> Plan:
 
 def _latest(dag: Any, manual: bool, now: datetime) -> Plan:
     today = now.astimezone(dag.timezone).date()
-    if manual or not dag.timetable.can_be_scheduled:
+    if manual or not by_time(dag):
         return _manual(dag, _midnight(dag, today))
     for days in (2, 10, 40, 400):
         due = [one for one in _scheduled(dag, now - timedelta(days=days), now) if one.run_after <= now]

@@ -150,8 +150,10 @@ def _moments(request: RunRequest, dag: Any, scheduled: Any, count: int) -> list[
 
 
 def _first_days(scheduled: Any, first: datetime, count: int) -> int:
-    """Return after how many days `count` runs have been due; a DAG without a schedule can be run on any day."""
-    if not scheduled.timetable.can_be_scheduled:
+    """Return after how many days `count` runs have been due; a DAG that no time starts can be run on any day."""
+    from harness.runner import dates
+
+    if not dates.by_time(scheduled):
         return count - 1
     for days in (count + 1, 40, 400):
         due = list(scheduled.iter_dagrun_infos_between(first, first + timedelta(days=days)))
