@@ -94,3 +94,10 @@ def test_dates_for_seeds_are_those_of_the_dags_own_time_zone(scheduled):
     plans = plan(dag, Dates(date="2026-03-30"), None, NOW)
     assert hours(plans) == ["29 22:00"]
     assert [f"{one:%d %H:%M}" for one in local(dag, plans) if one] == ["30 00:00"]
+
+
+def test_dag_that_assets_start_can_be_run_for_any_day(scheduled):
+    from airflow.sdk import Asset
+
+    days = Dates.model_validate({"from": "2026-01-02", "to": "2026-01-03"})
+    assert hours(plan(scheduled([Asset("orders")]), days, None, NOW)) == ["02 00:00", "03 00:00"]
