@@ -92,11 +92,14 @@ class Session:
         self.close()
 
     def start(self) -> None:
-        """Attach to the session's daemon, starting it when there is none.
+        """Attach to the session's daemon, starting it when there is none; nothing to do when that is done.
 
         Raises:
             ServiceError: a service did not start; with the last lines of its log.
         """
+        if self._channel is not None:
+            # a second lease would end the first one, and with that one the session
+            return
         began = time.monotonic()
         for attempt in range(3):
             self._record, self._channel = connect_or_launch(self.environment)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -39,6 +41,17 @@ REFUTED = {
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
     environment = Environment.load("dev", folder=PROJECT / "environments")
+    with Session(environment, dags=PROJECT / "dags") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[Session]:
+    """A session that no other worker shares, to see what is left in it: other services ask for another daemon."""
+    environment = Environment.load("dev", folder=PROJECT / "environments")
+    mine = {"start_timeout": 100.0 + os.getpid() % 1000}
+    own = {name: one.model_copy(update=mine) for name, one in environment.spec.services.items()}
+    environment = dataclasses.replace(environment, spec=environment.spec.model_copy(update={"services": own}))
     with Session(environment, dags=PROJECT / "dags") as opened:
         yield opened
 
@@ -170,10 +183,10 @@ def test_what_is_declared_is_skipped_with_its_reason(session: Session) -> None:
     assert (result.outcome, result.reason) == ("skipped", "it is about waiting")
 
 
-def test_no_namespace_is_left(session: Session) -> None:
-    with session.namespace() as used:
+def test_no_namespace_is_left(quiet: Session) -> None:
+    with quiet.namespace() as used:
         before = databases(used)
-        decide(session, "keeps", "masked")
+        decide(quiet, "keeps", "masked")
 
         assert databases(used) == before
 
@@ -185,14 +198,14 @@ def databases(namespace: Namespace) -> list[str]:
 
 
 @pytest.mark.parametrize("seconds", [0.01, 2.0], ids=["before it begins", "behind a proxy"])
-def test_a_proof_out_of_time_is_undecided_and_leaves_nothing(session: Session, seconds: float) -> None:
-    with session.namespace() as used:
-        before = databases(used), workers(session)
-        report = prove(session, ["keeps"], ["atomic"], deadline=seconds)
+def test_a_proof_out_of_time_is_undecided_and_leaves_nothing(quiet: Session, seconds: float) -> None:
+    with quiet.namespace() as used:
+        before = databases(used), workers(quiet)
+        report = prove(quiet, ["keeps"], ["atomic"], deadline=seconds)
 
         assert report.dags[0].proof("atomic").outcome == "undecided"
         assert report.verdict == "fail"
-        assert (databases(used), workers(session)) == before
+        assert (databases(used), workers(quiet)) == before
 
 
 def workers(session: Session) -> list[int]:

@@ -313,3 +313,12 @@ def test_an_external_service_is_used_as_it_is_and_left_as_it_is(environment: Env
 def test_an_external_service_without_an_address_is_told_what_to_write(project: Path, environment: Environment) -> None:
     with pytest.raises(ServiceError, match="no host and no port"):
         Session(write(project, toy="{engine: external}")).start()
+
+
+def test_a_session_that_was_started_is_not_started_again_by_its_block(environment: Environment) -> None:
+    session = Session(environment)
+    session.start()
+    first = session.id
+    with session, session.namespace() as opened:
+        assert session.id == first
+        opened.services["toy"].ping()
