@@ -6,7 +6,9 @@ form only.
 
 from __future__ import annotations
 
+import os
 import signal
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,16 @@ class Parsed:
     path: Path
     dags: dict[str, Any]
     error: str | None
+
+
+def use_folder(folder: Path) -> None:
+    """Let this process take `folder` for its DAG folder: Airflow computed `settings.DAGS_FOLDER` when it was imported.
+
+    The bundle of the DAG folder, and so `ti.bundle_instance.path`, goes by it.
+    """
+    from airflow import settings
+
+    os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = settings.DAGS_FOLDER = str(folder)
 
 
 def parse(path: Path, folder: Path) -> Parsed:
@@ -80,10 +92,18 @@ def scheduler_dag(dag_id: str) -> Any:
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the Python files of a DAG folder that `.airflowignore` leaves, in the order of their names."""
+    """Return the Python files and archives of a DAG folder that `.airflowignore` leaves, sorted."""
     from airflow._shared.module_loading import find_path_from_directory
     from airflow.configuration import conf
 
     syntax = conf.get_mandatory_value("core", "DAG_IGNORE_FILE_SYNTAX", fallback="glob")
     found = (Path(path) for path in find_path_from_directory(folder, ".airflowignore", syntax))
-    return sorted(path for path in found if path.suffix == ".py")
+    return sorted(path for path in found if path.suffix == ".py" or zipfile.is_zipfile(path))
+
+
+def text_of(path: Path) -> bytes:
+    """Return what a DAG file says; of an archive, what the modules at its top say."""
+    if path.suffix == ".py" or not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return b"\n".join(archive.read(name) for name in archive.namelist() if name.endswith(".py") and "/" not in name)

@@ -71,6 +71,7 @@ class Controller:
         from harness._compat.plugins import use_plugins
 
         self._prepare_environment()
+        dags.use_folder(self._request.dags_folder)
         use_plugins(self._request.project)
         with self._timed("metadata"):
             self._open_metadata()
@@ -131,7 +132,6 @@ class Controller:
         # the fork server's Airflow is quiet; a task's log has what the task says
         os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "INFO"
         os.environ.update(self._request.environ)
-        os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(self._request.dags_folder)
         os.environ["HARNESS_RUN_FOLDER"] = str(self._request.folder)
         self._request.folder.mkdir(parents=True, exist_ok=True)
         if self._request.faults:

@@ -51,7 +51,7 @@ class Library:
         if not self._files:
             raise NothingChecked(f"{self.folder} has no DAG file", hint="name another folder with --dags")
         needle = dag_id.encode()
-        texts = {path: path.read_bytes() for path in self._files}
+        texts = {path: dags.text_of(path) for path in self._files}
         likely = [path for path, text in texts.items() if needle in text]
         others = [path for path, text in texts.items() if needle not in text and b"dag" in text.lower()]
         return likely, others
@@ -70,7 +70,7 @@ class Library:
             return
         from harness._compat import assets
 
-        texts = ((path, path.read_bytes().lower()) for path in self._files or ())
+        texts = ((path, dags.text_of(path).lower()) for path in self._files or ())
         files = [path for path, text in texts if b"asset" in text or b"dataset" in text]
         parsed = (dag for path in files for dag in self._parse(path).dags.values())
         for dag_id in list(assets.consumers(parsed, producer)):
