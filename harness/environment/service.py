@@ -29,6 +29,8 @@ _TOPIC = r"^[a-zA-Z0-9._-]{1,249}$"
 _TARGET = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
 _MEMORY = r"^[1-9][0-9]*[kmg]$"
 _NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$"
+# airflow.models.variable: 250 characters; in the process environment it can hold neither '=' nor a space at its ends
+_VARIABLE = r"^[^\s=]([^=\x00]{0,248}[^\s=])?$"
 _ENVIRON_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _MODULE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 
@@ -39,6 +41,7 @@ SHAPES: Mapping[str, str] = {
     _TARGET: "of the form 'package.module:name'",
     _MEMORY: "an amount of memory such as 512m or 2g",
     _NAME: "a name: letters, digits, '_', '-' and '.'",
+    _VARIABLE: "the name of a variable: at most 250 characters, none of them '='",
     _ENVIRON_NAME: "the name of an environment variable",
     _MODULE: "the name of a module",
     r"^[^/\s]+$": "the name of an object in its folder, without '/'",
@@ -50,6 +53,7 @@ Bucket = Annotated[str, StringConstraints(pattern=_BUCKET)]
 TopicName = Annotated[str, StringConstraints(pattern=_TOPIC)]
 Target = Annotated[str, StringConstraints(pattern=_TARGET)]
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
+VariableName = Annotated[str, StringConstraints(pattern=_VARIABLE)]
 EnvironName = Annotated[str, StringConstraints(pattern=_ENVIRON_NAME)]
 ModuleName = Annotated[str, StringConstraints(pattern=_MODULE)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -35,6 +35,7 @@ from harness.environment.service import (
     SparkSpec,
     Target,
     TopicSpec,
+    VariableName,
 )
 from harness.models.base import Frozen
 
@@ -158,14 +159,27 @@ class AirflowSpec(Frozen):
 
     mode: Literal["inline", "platform"] = "inline"
     connections: dict[Name, ConnectionSpec] = Field(default_factory=dict)
-    variables: dict[Name, Annotated[NameRef | Any, BeforeValidator(_reference_or_json)]] = Field(default_factory=dict)
+    variables: dict[VariableName, Annotated[NameRef | Any, BeforeValidator(_reference_or_json)]] = Field(
+        default_factory=dict
+    )
     pools: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = Field(default_factory=dict)
     environ: dict[EnvironName, Annotated[NameRef | str, BeforeValidator(_reference_or_text)]] = Field(
         default_factory=dict, description="process environment of every task"
     )
 
+    @field_validator("connections", "variables")
+    @classmethod
+    def _told_apart(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Names reach Airflow through the process environment, which has them in capitals ("Managing Variables")."""
+        seen: dict[str, str] = {}
+        for name in value:
+            if other := seen.get(name.upper()):
+                raise ValueError(f"{other!r} and {name!r} are one name for Airflow, which writes both in capitals")
+            seen[name.upper()] = name
+        return value
 
-Change = Literal["none", "value", "more", "less"]
+
+Change = Literal["value", "more", "less"]
 
 
 class DataSpec(Frozen):
@@ -174,8 +188,8 @@ class DataSpec(Frozen):
     volume: Literal["dev", "test", "acc"] = Field(default="dev", description="names the source's own count")
     days: int = Field(default=3, ge=1, le=366)
     seed: int = Field(default=42, ge=0, le=2**63 - 1)
-    change: Change = Field(
-        default="none", description="set by proofs: how a seed's rows shall differ from those that it makes else"
+    change: Change | None = Field(
+        default=None, description="set by proofs: how a seed's rows shall differ from those that it makes else"
     )
 
 

@@ -262,7 +262,8 @@ class Lab:
 
     def _changed(self, change: Change) -> Any:
         data = self.session.environment.spec.data
-        return data.model_copy(update={"seed": data.seed + (change == "value"), "change": change})
+        asked = None if change == "none" else change
+        return data.model_copy(update={"seed": data.seed + (change == "value"), "change": asked})
 
     def input_of(self, date: str, change: Change) -> str:
         """Return a fingerprint of what the seed puts in place for a date, in a fresh namespace."""

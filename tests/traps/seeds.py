@@ -49,12 +49,12 @@ class Chance(random.Random):
         change: `more` or `less` for a row more or less than there are else.
     """
 
-    def __new__(cls, seed: str, change: str) -> Chance:
+    def __new__(cls, seed: str, change: str | None) -> Chance:
         return super().__new__(cls, seed)
 
-    def __init__(self, seed: str, change: str) -> None:
+    def __init__(self, seed: str, change: str | None) -> None:
         super().__init__(seed)
-        self.more = {"more": 1, "less": -1}.get(change, 0)
+        self.more = {"more": 1, "less": -1}.get(change or "", 0)
 
 
 def orders_of(day: date, chance: Chance) -> list[dict[str, Any]]:

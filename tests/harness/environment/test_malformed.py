@@ -352,6 +352,16 @@ def test_an_output_of_a_driver_is_a_table_of_its_catalogue(files: Files) -> None
     )
 
 
+def test_names_that_differ_in_capitals_alone_are_one_name(files: Files) -> None:
+    said = the_error(files, "stage: test\nairflow: {variables: {Limit: 1, limit: 2}}\n")
+    assert "'Limit' and 'limit' are one name for Airflow, which writes both in capitals" in said
+
+
+def test_a_variable_may_be_called_as_airflow_allows(files: Files) -> None:
+    files.write("stage: test\nairflow: {variables: {team/limit: 3, 'daily limit': 4}}\n")
+    assert dict(files.load().spec.airflow.variables) == {"team/limit": 3, "daily limit": 4}
+
+
 def test_of_several_mistakes_the_first_is_told(files: Files) -> None:
     message = the_error(files, "stage: test\ndata:\n  days: 0\n  sede: 1\nservices: {s4: {}}\n")
     assert message == "environments/test.yaml:3:9: data.days: must be at least 1, got 0"

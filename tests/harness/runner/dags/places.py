@@ -1,13 +1,13 @@
 """A DAG that looks for a file beside it in every way that Airflow offers."""
 
-import os
 from datetime import datetime
+from pathlib import Path
 
 from airflow import settings
 from airflow.configuration import conf
 from airflow.sdk import DAG, task
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+HERE = str(Path(__file__).resolve().parent)
 PARSED = settings.DAGS_FOLDER
 
 with DAG("knows_its_folder", schedule=None, start_date=datetime(2026, 1, 1)):
