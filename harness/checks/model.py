@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from harness.models.base import Frozen
 from harness.models.run import Verdict
@@ -77,6 +77,12 @@ class CheckReport(Frozen):
     findings: tuple[Finding, ...] = ()
     hidden: int = 0
     seconds: float = 0.0
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def statistics(self) -> dict[str, int]:
+        """How often each rule was found, the most frequent first."""
+        return dict(Counter(sorted(finding.rule for finding in self.findings)).most_common())
 
     @property
     def passed(self) -> bool:

@@ -64,6 +64,12 @@ def check(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
     ] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Repair what is mechanical, then check.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change, and change nothing.")] = False,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Show how often each rule was found instead.")
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show every finding: repeated ones are folded.")
+    ] = False,
     format_: Annotated[Format, typer.Option("--format", help="How findings are written.")] = Format.text,
     environments: EnvironmentsDir = Path("environments"),
     as_json: Json = False,
@@ -93,7 +99,7 @@ def check(  # noqa: PLR0913, PLR0917 - typer wants one parameter for each option
         return
     with CheckProgress() as progress:
         report = run_check(request, progress)
-    _print(report, Format.json if as_json else format_)
+    _print(report, Format.json if as_json else format_, statistics=statistics, every=every)
     raise typer.Exit(0 if report.passed else 1)
 
 
@@ -152,12 +158,14 @@ def _ids(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _print(report: CheckReport, format_: Format) -> None:
+def _print(report: CheckReport, format_: Format, *, statistics: bool, every: bool) -> None:
     from harness.report import check as formats
 
     match format_:
+        case Format.text if statistics:
+            formats.print_statistics(report)
         case Format.text:
-            formats.print_text(report)
+            formats.print_text(report, every=every)
         case Format.json:
             print_json(report.model_dump(mode="json", by_alias=True))
         case Format.junit:

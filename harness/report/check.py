@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -31,10 +31,31 @@ _GITHUB_LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def print_text(report: CheckReport, *, excerpt: bool = True, out: Console | None = None) -> None:
-    """Print the findings for people, file by file, and the counts."""
+#: findings of one rule in one file that are shown one by one
+SHOWN = 3
+
+
+def print_text(report: CheckReport, *, excerpt: bool = True, every: bool = False, out: Console | None = None) -> None:
+    """Print the findings for people, file by file, and the counts.
+
+    Args:
+        report: of the check.
+        excerpt: show the lines.
+        every: show all findings; else those of one rule in one file are folded from the fourth on.
+        out: where to.
+    """
     out = out or console(stderr=False)
+    alike = Counter((finding.path, finding.rule) for finding in report.findings)
+    told: Counter[tuple[str, str]] = Counter()
     for finding in report.findings:
+        kind = (finding.path, finding.rule)
+        told[kind] += 1
+        if not every and alike[kind] > SHOWN + 1 and told[kind] > SHOWN:
+            if told[kind] == alike[kind]:
+                out.print(
+                    f"{escape(finding.path)} [dim]{finding.rule}: {alike[kind] - SHOWN} more; -v shows them[/dim]"
+                )
+            continue
         style = _STYLES[finding.severity]
         place = escape(finding.place)
         out.print(f"{place} [{style}]{finding.rule}[/{style}] {escape(finding.message)} [dim]({finding.name})[/dim]")
@@ -43,6 +64,21 @@ def print_text(report: CheckReport, *, excerpt: bool = True, out: Console | None
             out.print(f"    [dim]{finding.line:>4} |[/dim] {escape(source.strip()[:140])}")
         if finding.hint:
             out.print(f"    [dim]hint:[/dim] {escape(finding.hint)}")
+    out.print(_summary(report))
+
+
+def print_statistics(report: CheckReport, *, out: Console | None = None) -> None:
+    """Print how often each rule was found, the most frequent first, and the counts."""
+    from rich.table import Table
+
+    out = out or console(stderr=False)
+    known = {finding.rule: finding for finding in report.findings}
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for rule, number in report.statistics.items():
+        style = _STYLES[known[rule].severity]
+        table.add_row(str(number), f"[{style}]{rule}[/{style}]", f"[dim]{known[rule].name}[/dim]")
+    if known:
+        out.print(table)
     out.print(_summary(report))
 
 

@@ -70,3 +70,36 @@ def test_junit_shows_each_file_and_what_fails_the_check() -> None:
 def test_junit_fails_what_the_settings_call_serious() -> None:
     suite = ET.fromstring(formats.junit(report_of(RUFF, fail_on="warning")))[0]
     assert suite.get("failures") == "1"
+
+
+def repeated(number: int) -> CheckReport:
+    findings = tuple(
+        Finding(rule="DAG301", path="dags/a.py", line=line, message="now()", severity="warning", name="present-time")
+        for line in range(1, number + 1)
+    )
+    return CheckReport(verdict="pass", files=1, dags=1, findings=findings)
+
+
+def test_repeated_findings_of_a_rule_are_folded(capsys: pytest.CaptureFixture[str]) -> None:
+    formats.print_text(repeated(9), excerpt=False)
+
+    said = capsys.readouterr().out
+    assert [line.split()[0] for line in said.splitlines()[:3]] == ["dags/a.py:1:1", "dags/a.py:2:1", "dags/a.py:3:1"]
+    assert said.splitlines()[3] == "dags/a.py DAG301: 6 more; -v shows them"
+
+
+def test_one_more_than_is_shown_is_shown_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    formats.print_text(repeated(4), excerpt=False)
+    assert capsys.readouterr().out.count("present-time") == 4
+
+
+def test_every_finding_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    formats.print_text(repeated(9), excerpt=False, every=True)
+    assert capsys.readouterr().out.count("present-time") == 9
+
+
+def test_statistics_count_by_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    formats.print_statistics(repeated(9))
+
+    assert capsys.readouterr().out.split()[:3] == ["9", "DAG301", "present-time"]
+    assert repeated(9).model_dump(mode="json")["statistics"] == {"DAG301": 9}
