@@ -56,14 +56,14 @@ class EmbeddedHttp(Engine):
             ports = {f"port.{name}": str(door.getsockname()[1]) for name, door in doors.items()}
             options = {"scheme": "http", "calls": str(calls), **ports}
             endpoint = Endpoint(role="http", engine=self.name, port=listener.getsockname()[1], options=options)
-        return RunningApps(endpoint, process, failure)
+        return RunningApps(endpoint, process, failure, calls)
 
 
 class RunningApps(ProcessRunning):
     """The process of the applications, which leaves a file behind when it could not import one."""
 
-    def __init__(self, endpoint: Endpoint, process: ServerProcess, failure: Path) -> None:
-        super().__init__(endpoint, process, remove=(failure,))
+    def __init__(self, endpoint: Endpoint, process: ServerProcess, failure: Path, calls: Path) -> None:
+        super().__init__(endpoint, process, remove=(failure, calls))
         self._failure = failure
 
     def failure(self) -> ServiceError | None:
