@@ -17,10 +17,12 @@ TEA, MILK = "p1,tea,percent,2.00,1.00,2026-01-01,2026-01-07\n", "p2,milk,percent
 def processed(s3, postgres):
     """Archives one file for supermarket 1, and processes it."""
 
+    lake = s3.physical("lake")
+
     def run(*lines):
         for name, text in (("data.csv", HEADER + "".join(lines)), (MARKER, "")):
-            s3.client.put_object(Bucket="lake", Key=raw_prefix(1, DAY) + name, Body=text.encode())
-        return process(s3.client, postgres.dsn("warehouse"), lake="lake", supermarket=1, day=DAY)
+            s3.client.put_object(Bucket=lake, Key=raw_prefix(1, DAY) + name, Body=text.encode())
+        return process(s3.client, postgres.dsn("warehouse"), lake=lake, supermarket=1, day=DAY)
 
     return run
 
